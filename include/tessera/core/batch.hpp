@@ -97,6 +97,9 @@ class PackedBatch {
   RowMatrix<Scalar> values_;
 };
 
+}  // namespace tessera
+
+namespace tessera::inline TESSERA_ISA {
 namespace detail {
 
 template <class T>
@@ -120,9 +123,6 @@ template <class Matrix>
 using ElementOf = std::remove_pointer_t<decltype(std::declval<std::remove_reference_t<Matrix>&>().data())>;
 
 }  // namespace detail
-}  // namespace tessera
-
-namespace tessera::inline TESSERA_ISA {
 
 /// Each row of `matrix` as a vector. A temporary that owns its data, or a lazy expression, does not compile.
 /// Throws std::invalid_argument for column-major storage of more than one column.

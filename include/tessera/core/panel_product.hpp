@@ -7,9 +7,10 @@
 // batch it is in, on how the batch is split, or on the number of threads. That is what inference and decoding need
 // (general matrix products block by batch and cache size, and move the last bits with them).
 
-#include <vector>
+#include <algorithm>
 
 #include <tessera/core/batch.hpp>
+#include <tessera/core/detail/aligned_vector.hpp>
 #include <tessera/core/detail/panel_tile.hpp>
 
 namespace tessera::inline TESSERA_ISA {
@@ -77,7 +78,7 @@ class PanelMatrix {
   template <int row_count, int vectors>
   void multiply_range(Batch<const Scalar> input, Batch<Scalar> output, Index begin, Index end) const {
     constexpr Index panel_width = vectors * lanes;
-    std::vector<Scalar> packed(static_cast<std::size_t>(inputs_ * row_count));
+    AlignedVector<Scalar> packed(static_cast<std::size_t>(inputs_ * row_count));
     for (Index first = begin; first < end; first += row_count) {
       const Index count = std::min<Index>(row_count, end - first);
       detail::pack_row_tile<row_count>(input, first, count, packed.data(), [](Scalar value, Index) { return value; });
@@ -106,8 +107,8 @@ class PanelMatrix {
   Index inputs_ = 0;
   Index outputs_ = 0;
   bool narrow_ = true;  // few outputs: panels one vector wide, so that little is padded
-  std::vector<Scalar> panels_;
-  std::vector<Scalar> bias_;
+  AlignedVector<Scalar> panels_;
+  AlignedVector<Scalar> bias_;
 };
 
 }  // namespace tessera::inline TESSERA_ISA

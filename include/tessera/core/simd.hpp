@@ -8,6 +8,7 @@
 //
 // A vector type wider than the target's registers would compile, into code several times slower: hence one width.
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -149,16 +150,20 @@ inline constexpr int lanes = static_cast<int>(native_bytes / sizeof(T));
 template <class T>
 using MaskVec = Vec<detail::SignedOf<T>>;
 
-/// `lanes<T>` scalars from any address; `load<ShortVec<T>>` takes `short_lanes<T>` of them.
-template <class V, class T>
-TESSERA_INLINE V load(const T* from) {
-  V vector;
+/// `lanes<T>` scalars from any address.
+template <class T>
+TESSERA_INLINE Vec<T> load(const T* from) {
+  Vec<T> vector;
   std::memcpy(&vector, from, sizeof vector);
   return vector;
 }
+
+/// `short_lanes<T>` scalars from any address.
 template <class T>
-TESSERA_INLINE Vec<T> load(const T* from) {
-  return load<Vec<T>, T>(from);
+TESSERA_INLINE ShortVec<T> load_short(const T* from) {
+  ShortVec<T> vector;
+  std::memcpy(&vector, from, sizeof vector);
+  return vector;
 }
 
 /// All lanes of a vector to any address.
@@ -271,6 +276,32 @@ TESSERA_INLINE auto reduce_min(const V& vector) {
 template <class V>
 TESSERA_INLINE auto reduce_add(const V& vector) {
   return detail::reduce<1>(vector, [](const V& a, const V& b) { return a + b; });
+}
+
+/// The lowest lane whose mask is true; one of them must be.
+template <class M>
+TESSERA_INLINE int first_true(const M& mask) {
+#if defined(__GNUC__) && !defined(TESSERA_PLAIN_SIMD) && defined(__AVX512F__)
+  if constexpr (sizeof(M) == 64 && sizeof(mask[0]) == 4) {
+    return std::countr_zero(static_cast<unsigned>(_mm512_cmplt_epi32_mask((__m512i)mask, _mm512_setzero_si512())));
+  }
+  if constexpr (sizeof(M) == 64 && sizeof(mask[0]) == 8) {
+    return std::countr_zero(static_cast<unsigned>(_mm512_cmplt_epi64_mask((__m512i)mask, _mm512_setzero_si512())));
+  }
+#elif defined(__GNUC__) && !defined(TESSERA_PLAIN_SIMD) && defined(__AVX__)
+  if constexpr (sizeof(M) == 32 && sizeof(mask[0]) == 4) {
+    return std::countr_zero(static_cast<unsigned>(_mm256_movemask_ps((__m256)mask)));
+  }
+  if constexpr (sizeof(M) == 32 && sizeof(mask[0]) == 8) {
+    return std::countr_zero(static_cast<unsigned>(_mm256_movemask_pd((__m256d)mask)));
+  }
+#elif defined(__GNUC__) && !defined(TESSERA_PLAIN_SIMD) && defined(__SSE2__)
+  if constexpr (sizeof(mask[0]) == 4) return std::countr_zero(static_cast<unsigned>(_mm_movemask_ps((__m128)mask)));
+  if constexpr (sizeof(mask[0]) == 8) return std::countr_zero(static_cast<unsigned>(_mm_movemask_pd((__m128d)mask)));
+#endif
+  int lane = 0;
+  while (mask[lane] == 0) ++lane;
+  return lane;
 }
 
 }  // namespace simd

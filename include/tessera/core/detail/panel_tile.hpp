@@ -10,7 +10,6 @@
 // the tile, on how many there are, or on the width of the panel.
 
 #include <algorithm>
-#include <vector>
 
 #include <tessera/core/batch.hpp>
 #include <tessera/core/simd.hpp>
@@ -73,10 +72,14 @@ struct PanelTile {
 /// Packs `count` <= `row_count` rows of a batch from `begin` on into [dimension][row_count], each scalar passed through
 /// `transform(value, d)`; missing rows repeat the last one, so that every tile has the same shape.
 template <int row_count, class Scalar, class Transform>
-void pack_row_tile(Batch<const Scalar> batch, Index begin, Index count, Scalar* packed, Transform transform) {
-  for (int r = 0; r < row_count; ++r) {
-    const Scalar* row = batch[begin + std::min<Index>(r, count - 1)];
-    for (Index d = 0; d < batch.dimension(); ++d) packed[d * row_count + r] = transform(row[d], d);
+TESSERA_INLINE void pack_row_tile(Batch<const Scalar> batch, Index begin, Index count, Scalar* packed,
+                                  Transform transform) {
+  const Scalar* row[row_count];
+  TESSERA_UNROLL
+  for (int r = 0; r < row_count; ++r) row[r] = batch[begin + std::min<Index>(r, count - 1)];
+  for (Index d = 0; d < batch.dimension(); ++d, packed += row_count) {
+    TESSERA_UNROLL
+    for (int r = 0; r < row_count; ++r) packed[r] = transform(row[r][d], d);
   }
 }
 

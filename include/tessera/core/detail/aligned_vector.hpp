@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 the tessera authors
+#pragma once
+
+// std::vector whose memory starts on a cache line: native vectors read from it never straddle two lines, which would
+// halve the rate of a loop that does one load per multiply-add.
+
+#include <cstddef>
+#include <new>
+#include <vector>
+
+namespace tessera {
+namespace aligned {
+
+/// Allocates on multiples of 64 bytes on every instruction set, so that the memory may cross library borders.
+template <class T>
+struct Allocator {
+  using value_type = T;
+  static constexpr std::align_val_t alignment{64};
+
+  Allocator() = default;
+  template <class U>
+  Allocator(const Allocator<U>&) {}
+
+  T* allocate(std::size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), alignment)); }
+  void deallocate(T* memory, std::size_t) { ::operator delete(memory, alignment); }
+  friend bool operator==(const Allocator&, const Allocator&) { return true; }
+};
+
+}  // namespace aligned
+
+template <class T>
+using AlignedVector = std::vector<T, aligned::Allocator<T>>;
+
+}  // namespace tessera
