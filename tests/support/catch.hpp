@@ -16,4 +16,7 @@
 #include <catch2/generators/catch_generators_range.hpp>
 #else
 #include <catch2/catch.hpp>
+namespace Catch {
+using Detail::Approx;  // the name it has in version 3
+}
 #endif
