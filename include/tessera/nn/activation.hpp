@@ -28,8 +28,11 @@ TESSERA_INLINE simd::Vec<Scalar> exp2_bounded(const simd::Vec<Scalar>& y) {
   constexpr int degree = sizeof(Scalar) == 4 ? 7 : 13;
   constexpr int mantissa_bits = sizeof(Scalar) == 4 ? 23 : 52;
   constexpr int bias = sizeof(Scalar) == 4 ? 127 : 1023;
-  const auto k = truncate<Scalar>(y + simd::broadcast(Scalar(bias + 0.5)));  // biased, positive: truncation is floor
-  const Vec r = (y - (to_scalar<Scalar>(k) - simd::broadcast(Scalar(bias)))) * simd::broadcast(Scalar(0.693147180559945309));
+  using Integer = std::remove_cvref_t<decltype(simd::MaskVec<Scalar>{}[0])>;
+  // k + bias is positive, so that truncation is floor. The bias leaves as an integer: no compiler may fold it into y.
+  const auto biased = truncate<Scalar>(y + simd::broadcast(Scalar(bias + 0.5)));
+  const Vec k = to_scalar<Scalar>(biased - simd::broadcast(Integer(bias)));
+  const Vec r = (y - k) * simd::broadcast(Scalar(0.693147180559945309));
   Scalar factorial = 1;
   for (int i = 2; i <= degree; ++i) factorial *= static_cast<Scalar>(i);
   Scalar coefficient = 1 / factorial;
@@ -40,7 +43,7 @@ TESSERA_INLINE simd::Vec<Scalar> exp2_bounded(const simd::Vec<Scalar>& y) {
     sum = simd::multiply_add(sum, r, simd::broadcast(coefficient));
   }
   Vec power;
-  const auto bits = k << mantissa_bits;
+  const auto bits = biased << mantissa_bits;
   static_assert(sizeof bits == sizeof power);
   std::memcpy(&power, &bits, sizeof power);
   return sum * power;
