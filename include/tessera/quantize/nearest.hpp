@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 the tessera authors
+#pragma once
+
+// The certified nearest code: for each query x the index of
+//
+//     argmin_k |x - c_k|^2      or, for the cosine metric,      argmax_k x.c_k / |c_k|
+//
+// as exact arithmetic of the given numbers decides it, the lowest index on ties. Tokens are therefore the same for every
+// batch split, thread count, instruction set and compiler flag, and for any common offset of the data that the numbers
+// can represent.
+//
+// A scan at the machine's multiply-add rate finds, per query, the best cell of a few codes and the best score outside it
+// (detail/code_scan.hpp). If the gap exceeds a proven bound on the rounding error (detail/code_panels.hpp), the nearest
+// code is in that cell; the few queries whose gap does not are settled among the codes within the bound, in double, and
+// what double cannot separate, in integers (detail/exact_order.hpp).
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include <tessera/core/batch.hpp>
+#include <tessera/core/finite.hpp>
+#include <tessera/quantize/detail/cell_order.hpp>
+#include <tessera/quantize/detail/code_panels.hpp>
+#include <tessera/quantize/detail/code_scan.hpp>
+#include <tessera/quantize/detail/exact_order.hpp>
+#include <tessera/quantize/metric.hpp>
+
+namespace tessera::inline TESSERA_ISA {
+
+/// The k nearest codes of each query, nearest first; equally near ones by index.
+struct Neighbours {
+  Tokens<std::int64_t> tokens;  ///< (N, k)
+  RowMatrix<double> distances;  ///< (N, k): squared distances, or cosine similarities for the cosine metric
+};
+
+template <class Scalar>
+class NearestCode;
+
+/// The work memory of a search. Kept by the caller, it makes `search_into` free of allocations.
+template <class Scalar>
+class NearestCodeWorkspace {
+ public:
+  explicit NearestCodeWorkspace(const NearestCode<Scalar>& search);
+
+ private:
+  friend class NearestCode<Scalar>;
+  AlignedVector<Scalar> packed;                    // [tile][dimension][row]
+  std::vector<Scalar> squares;                     // |x - mean|^2 of each query
+  AlignedVector<detail::ScanState<Scalar>> states;// one per query
+};
+
+/// Exact nearest-code search in a codebook of K codes of D dimensions, float or double.
+///
+/// Construction copies and packs the codebook (O(K D)); the object is immutable and may serve many threads. A search
+/// costs N K D multiply-adds; no memory grows as N x K. Queries must be finite: quantizers check theirs, others may call
+/// require_finite. A query that is not finite gets some valid token.
+template <class Scalar>
+class NearestCode {
+ public:
+  using Workspace = NearestCodeWorkspace<Scalar>;
+
+  /// Each vector of `codebook` is a code. Throws std::invalid_argument on an empty or non-finite codebook.
+  explicit NearestCode(Batch<const Scalar> codebook, Metric metric = Metric::squared_euclidean)
+      : codes_(checked(codebook).matrix()), panels_(codes(), metric) {}
+
+  Index codebook_size() const { return codes_.rows(); }
+  Index dimension() const { return codes_.cols(); }
+  Metric metric() const { return panels_.metric(); }
+  /// The codebook as given.
+  Batch<const Scalar> codes() const { return {codes_.data(), codes_.rows(), codes_.cols()}; }
+
+  /// The nearest code of each query, into an (N, 1) batch of any integer type that holds the codebook's indices.
+  /// Throws std::invalid_argument on wrong sizes or a token type too small.
+  template <class Token>
+  void search_into(Batch<const Scalar> queries, Batch<Token> tokens, Execution execution = {}) const {
+    check(queries, tokens);
+    execution.for_ranges(queries.count(), task_size, [&](Index begin, Index end) {
+      Workspace workspace(*this);
+      search_range(queries, tokens, begin, end, workspace);
+    });
+  }
+
+  /// The same on this thread, without allocating.
+  template <class Token>
+  void search_into(Batch<const Scalar> queries, Batch<Token> tokens, Workspace& workspace) const {
+    check(queries, tokens);
+    search_range(queries, tokens, 0, queries.count(), workspace);
+  }
+
+  /// The nearest code of each query, (N, 1).
+  template <class Token = std::int64_t>
+  Tokens<Token> search(Batch<const Scalar> queries, Execution execution = {}) const {
+    Tokens<Token> tokens(queries.count(), 1);
+    search_into(queries, Batch<Token>(tokens.data(), tokens.rows(), 1), execution);
+    return tokens;
+  }
+
+  /// The k nearest codes of each query with their distances (computed in double), in exact order.
+  /// Throws std::invalid_argument unless 1 <= k <= codebook_size().
+  Neighbours top_k(Batch<const Scalar> queries, Index k, Execution execution = {}) const {
+    require(k >= 1 && k <= codebook_size(), "NearestCode: expected k between 1 and the codebook size {}, found {}",
+            codebook_size(), k);
+    check_dimension(queries);
+    Neighbours result{Tokens<std::int64_t>(queries.count(), k), RowMatrix<double>(queries.count(), k)};
+    execution.for_ranges(queries.count(), task_size, [&](Index begin, Index end) {
+      TopK work(*this, k);
+      for (Index i = begin; i < end; ++i) work.find(queries[i], &result.tokens(i, 0), &result.distances(i, 0));
+    });
+    return result;
+  }
+
+  /// How safe each token is: the second-smallest squared distance minus the smallest (cosine: the largest similarity
+  /// minus the second-largest), never negative, 0 for an exact tie; the largest double where there is one code only.
+  Eigen::VectorXd margins(Batch<const Scalar> queries, Execution execution = {}) const {
+    if (codebook_size() == 1) {
+      check_dimension(queries);
+      return Eigen::VectorXd::Constant(queries.count(), std::numeric_limits<double>::max());
+    }
+    const RowMatrix<double> distances = top_k(queries, 2, execution).distances;
+    return (distances.col(1) - distances.col(0)).cwiseAbs();
+  }
+
+ private:
+  friend NearestCodeWorkspace<Scalar>;
+  using Panels = detail::CodePanels<Scalar>;
+  using State = detail::ScanState<Scalar>;
+
+  static constexpr Index tile_rows = Panels::Shape::rows;
+  static constexpr Index task_size = 256 * tile_rows;  // queries per task: large beside the set-up of a workspace
+
+  /// Queries that share one pass over a chunk of panels: their packed copies and states stay in the second-level cache.
+  Index group_tiles() const {
+    const Index bytes_per_query = dimension() * Index{sizeof(Scalar)} + Index{sizeof(State)};
+    return std::clamp<Index>(cache_bytes / (bytes_per_query * tile_rows), 4, 64);
+  }
+
+  /// Panels per chunk: a chunk is read once for all tiles of a group.
+  Index chunk_panels() const {
+    return std::max<Index>(1, cache_bytes / (Panels::width * std::max<Index>(1, dimension()) * Index{sizeof(Scalar)}));
+  }
+
+  static constexpr Index cache_bytes = Index{1} << 18;
+
+  const Scalar* code(Index index) const { return codes_.data() + index * codes_.cols(); }
+
+  static Batch<const Scalar> checked(Batch<const Scalar> codebook) {
+    require(!codebook.empty(), "NearestCode: expected a codebook of at least one code, found an empty one");
+    require_finite("NearestCode", "codebook", codebook);
+    return codebook;
+  }
+
+  void check_dimension(Batch<const Scalar> queries) const {
+    require(queries.dimension() == dimension() || queries.empty(),
+            "NearestCode: expected queries of dimension {}, found {} (batch of {})", dimension(), queries.dimension(),
+            queries.count());
+  }
+
+  template <class Token>
+  void check(Batch<const Scalar> queries, Batch<Token> tokens) const {
+    check_dimension(queries);
+    require(tokens.count() == queries.count() && (tokens.dimension() == 1 || tokens.empty()),
+            "NearestCode: expected tokens of {} x 1, found {} x {}", queries.count(), tokens.count(),
+            tokens.dimension());
+    require(static_cast<std::uint64_t>(codebook_size() - 1) <=
+                static_cast<std::uint64_t>(std::numeric_limits<Token>::max()),
+            "NearestCode: expected a token type that holds {}, found one of {} bytes", codebook_size() - 1,
+            sizeof(Token));
+  }
+
+  template <class Token>
+  void search_range(Batch<const Scalar> queries, Batch<Token> tokens, Index begin, Index end,
+                    Workspace& workspace) const {
+    const Index group = group_tiles() * tile_rows;
+    for (Index first = begin; first < end; first += group) {
+      const Index count = std::min(group, end - first);
+      scan_group(queries, first, count, workspace);
+      for (Index i = 0; i < count; ++i) {
+        *tokens[first + i] = static_cast<Token>(
+            settle(queries[first + i], workspace.states[static_cast<std::size_t>(i)],
+                   workspace.squares[static_cast<std::size_t>(i)]));
+      }
+    }
+  }
+
+  /// Packs `count` queries from `first` on and scans all panels for them, chunk by chunk.
+  void scan_group(Batch<const Scalar> queries, Index first, Index count, Workspace& workspace) const {
+    for_each_tile(count, [&]<int row_count>(Index i) {
+      pack_tile<row_count>(queries, first + i, std::min<Index>(row_count, count - i), workspace, i);
+      for (Index r = 0; r < row_count; ++r) workspace.states[static_cast<std::size_t>(i + r)].reset();
+    });
+    const Index chunk = chunk_panels();
+    for (Index panel = 0; panel < panels_.panels(); panel += chunk) {
+      const Index panel_end = std::min(panels_.panels(), panel + chunk);
+      for_each_tile(count, [&]<int row_count>(Index i) {
+        const Scalar* packed = workspace.packed.data() + i * dimension();
+        detail::scan_codes<row_count>(panels_, packed, panel, panel_end, workspace.states.data() + i);
+      });
+    }
+  }
+
+  /// `body.operator()<rows>(first)` for each tile of a group. A tile of one query runs alone: it would waste most of a
+  /// full one.
+  template <class Body>
+  static void for_each_tile(Index count, Body body) {
+    for (Index i = 0; i < count; i += tile_rows) {
+      if (count - i == 1) {
+        body.template operator()<1>(i);
+      } else {
+        body.template operator()<static_cast<int>(tile_rows)>(i);
+      }
+    }
+  }
+
+  /// Packs one tile at `position` of the workspace, with the squares that bound its rounding errors.
+  template <int row_count>
+  void pack_tile(Batch<const Scalar> queries, Index first, Index count, Workspace& workspace, Index position) const {
+    Scalar* packed = workspace.packed.data() + position * dimension();
+    const auto relative = [&](Scalar x, Index d) { return panels_.query_value(x, d); };
+    detail::pack_row_tile<row_count>(queries, first, count, packed, relative);
+    std::array<Scalar, row_count> squares{};
+    for (Index d = 0; d < dimension(); ++d, packed += row_count) {
+      TESSERA_UNROLL
+      for (std::size_t r = 0; r < row_count; ++r) squares[r] += packed[r] * packed[r];
+    }
+    std::copy(squares.begin(), squares.end(), workspace.squares.begin() + position);
+  }
+
+  /// The nearest code of x, given what the scan found.
+  Index settle(const Scalar* x, const State& state, Scalar square) const {
+    if (panels_.reliable() && square <= Panels::largest_square) [[likely]] {
+      const detail::ScanWinner<Scalar> found = detail::winner(state);
+      const Scalar limit = found.score + panels_.slack(square, found.cell);
+      if (found.runner_up > limit) [[likely]] return nearest_in_cell(x, found.cell, square);
+      return nearest_below(x, limit);
+    }
+    return nearest_of_range(x, 0, codebook_size());
+  }
+
+  /// The nearest among the codes of one cell: by direct evaluation with its own error bound.
+  Index nearest_in_cell(const Scalar* x, Index cell, Scalar square) const {
+    constexpr int cell_size = static_cast<int>(Panels::codes_per_cell);
+    using Order = detail::CellOrder<Scalar, cell_size>;
+    const Index first = cell * cell_size;
+    const Index count = std::min<Index>(cell_size, codebook_size() - first);
+    typename Order::Codes cell_codes;
+    for (Index i = 0; i < cell_size; ++i) cell_codes[static_cast<std::size_t>(i)] = code(first + std::min(i, count - 1));
+    const Order order =
+        metric() == Metric::cosine
+            ? Order::cosines(x, cell_codes, cell_inverse_norms(first, count), std::sqrt(square), count, dimension())
+            : Order::distances(x, cell_codes, count, dimension());
+    return order.is_certain() ? first + order.best() : nearest_of_range(x, first, first + count);
+  }
+
+  std::array<Scalar, Panels::codes_per_cell> cell_inverse_norms(Index first, Index count) const {
+    std::array<Scalar, Panels::codes_per_cell> norms{};
+    for (Index i = 0; i < count; ++i) norms[static_cast<std::size_t>(i)] = panels_.inverse_norm(first + i);
+    return norms;
+  }
+
+  Index nearest_of_range(const Scalar* x, Index begin, Index end) const {
+    detail::Candidate best = candidate(x, begin);
+    for (Index index = begin + 1; index < end; ++index) improve(x, best, index);
+    return best.code;
+  }
+
+  /// The nearest among the codes whose score does not exceed `limit`: the exact nearest is one of them.
+  Index nearest_below(const Scalar* x, Scalar limit) const {
+    std::vector<Scalar> packed(static_cast<std::size_t>(dimension()));
+    for (Index d = 0; d < dimension(); ++d) packed[static_cast<std::size_t>(d)] = panels_.query_value(x[d], d);
+    detail::Candidate best;
+    detail::for_each_score(panels_, packed.data(), [&](Index index, Scalar score) {
+      if (!(score > limit)) improve(x, best, index);
+    });
+    return best.code;
+  }
+
+  detail::Candidate candidate(const Scalar* x, Index index) const {
+    return {index, detail::order_value(metric(), x, code(index), dimension())};
+  }
+
+  void improve(const Scalar* x, detail::Candidate& best, Index index) const {
+    const detail::Candidate other = candidate(x, index);
+    if (best.code < 0 || detail::comes_before(metric(), x, codes(), other, best)) best = other;
+  }
+
+  /// Finds the k nearest codes of one query after the other, with the memory for one.
+  class TopK {
+   public:
+    TopK(const NearestCode& search, Index k)
+        : search_(search), k_(k), packed_(static_cast<std::size_t>(search.dimension())) {}
+
+    void find(const Scalar* x, std::int64_t* tokens, double* distances) {
+      collect(x);
+      std::partial_sort(found_.begin(), found_.begin() + k_, found_.end(), [&](const auto& a, const auto& b) {
+        return detail::comes_before(search_.metric(), x, search_.codes(), a, b);
+      });
+      for (Index i = 0; i < k_; ++i) {
+        tokens[i] = found_[static_cast<std::size_t>(i)].code;
+        distances[i] = distance(x, found_[static_cast<std::size_t>(i)]);
+      }
+    }
+
+   private:
+    /// Every code that can be among the k nearest: its lower bound is within the k-th smallest upper bound.
+    void collect(const Scalar* x) {
+      const Panels& panels = search_.panels_;
+      found_.clear();
+      Scalar square = 0;
+      for (Index d = 0; d < search_.dimension(); ++d) {
+        const Scalar value = panels.query_value(x[d], d);
+        packed_[static_cast<std::size_t>(d)] = value;
+        square += value * value;
+      }
+      const bool reliable = panels.reliable() && square <= Panels::largest_square;
+      scores_.clear();
+      bounds_.clear();
+      if (reliable) {
+        detail::for_each_score(panels, packed_.data(), [&](Index index, Scalar score) {
+          scores_.push_back(score);
+          bounds_.push_back(score + panels.slack(square, index / Panels::codes_per_cell));
+        });
+        std::nth_element(bounds_.begin(), bounds_.begin() + (k_ - 1), bounds_.end());
+      }
+      for (Index i = 0; i < search_.codebook_size(); ++i) {
+        if (reliable && scores_[static_cast<std::size_t>(i)] > bounds_[static_cast<std::size_t>(k_ - 1)]) continue;
+        found_.push_back(search_.candidate(x, i));
+      }
+    }
+
+    double distance(const Scalar* x, const detail::Candidate& found) const {
+      if (search_.metric() == Metric::squared_euclidean) return found.order.value;
+      return detail::cosine_similarity(x, search_.code(found.code), search_.dimension());
+    }
+
+    const NearestCode& search_;
+    Index k_;
+    std::vector<Scalar> packed_;
+    std::vector<Scalar> scores_;
+    std::vector<Scalar> bounds_;
+    std::vector<detail::Candidate> found_;
+  };
+
+  RowMatrix<Scalar> codes_;
+  Panels panels_;
+};
+
+template <class Scalar>
+NearestCodeWorkspace<Scalar>::NearestCodeWorkspace(const NearestCode<Scalar>& search)
+    : packed(static_cast<std::size_t>(search.group_tiles() * search.tile_rows * search.dimension())),
+      squares(static_cast<std::size_t>(search.group_tiles() * search.tile_rows)),
+      states(static_cast<std::size_t>(search.group_tiles() * search.tile_rows)) {}
+
+}  // namespace tessera::inline TESSERA_ISA

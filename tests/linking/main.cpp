@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 the tessera authors
+
+// Runs every unit that this machine can run and compares what they encode with the digests written down here: tokens
+// are the same for every instruction set, compiler and flag, so they can be.
+
+#include <cmath>
+#include <cstdio>
+
+#include "digests.hpp"
+
+Digests tokens_of_baseline();
+Digests tokens_of_v3();
+Digests tokens_of_v3_fast_math();
+Digests tokens_of_v4();
+Digests tokens_of_plain();
+
+namespace {
+
+constexpr Digests expected{"", 0, 0, 0, 0};
+
+bool agrees(const char* unit, const Digests& found) {
+  const bool right = found.nearest_float == expected.nearest_float && found.nearest_double == expected.nearest_double &&
+                     found.cosine_float == expected.cosine_float &&
+                     std::abs(found.product - expected.product) < 1e-6 * expected.product;
+  std::printf("%-14s %-24s %016llx %016llx %016llx %.6g %s\n", unit, found.instruction_set,
+              static_cast<unsigned long long>(found.nearest_float),
+              static_cast<unsigned long long>(found.nearest_double),
+              static_cast<unsigned long long>(found.cosine_float), found.product, right ? "" : "<- differs");
+  return right;
+}
+
+}  // namespace
+
+int main() {
+  bool right = true;
+#if defined(TESSERA_LEVELS)
+  right = agrees("baseline", tokens_of_baseline()) && right;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")) {
+    right = agrees("v3", tokens_of_v3()) && right;
+    right = agrees("v3 -ffast-math", tokens_of_v3_fast_math()) && right;
+  }
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512cd")) {
+    right = agrees("v4", tokens_of_v4()) && right;
+  }
+#else
+  right = agrees("plain", tokens_of_plain());
+#endif
+  return right ? 0 : 1;
+}

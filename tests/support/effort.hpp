@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 the tessera authors
+#pragma once
+
+// How much a costly test does: everything in a normal build, less where every memory access is checked.
+
+#include <Eigen/Core>
+
+#include <tessera/core/batch.hpp>
+
+namespace tessera::testing {
+
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr bool sanitized = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+inline constexpr bool sanitized = true;
+#else
+inline constexpr bool sanitized = false;
+#endif
+#else
+inline constexpr bool sanitized = false;
+#endif
+
+/// `full` draws, sizes or repetitions, or `reduced` under the sanitizers. Thresholds must follow from the number used.
+inline constexpr Index effort(Index full, Index reduced) { return sanitized ? reduced : full; }
+
+}  // namespace tessera::testing
