@@ -182,6 +182,15 @@ TESSERA_INLINE Vec<T> broadcast(T value) {
 #endif
 }
 
+template <class T>
+TESSERA_INLINE ShortVec<T> broadcast_short(T value) {
+#if defined(__GNUC__) && !defined(TESSERA_PLAIN_SIMD)
+  return value - ShortVec<T>{};
+#else
+  return ShortVec<T>::each([&](int) { return value; });
+#endif
+}
+
 /// 0, 1, 2, ...
 template <class T>
 TESSERA_INLINE Vec<T> iota() {
@@ -232,11 +241,12 @@ TESSERA_INLINE Vec<float> min(const Vec<float>& a, const Vec<float>& b) { return
 TESSERA_INLINE Vec<double> min(const Vec<double>& a, const Vec<double>& b) { return _mm256_min_pd(a, b); }
 TESSERA_INLINE Vec<float> max(const Vec<float>& a, const Vec<float>& b) { return _mm256_max_ps(a, b); }
 TESSERA_INLINE Vec<double> max(const Vec<double>& a, const Vec<double>& b) { return _mm256_max_pd(a, b); }
-#elif defined(__SSE2__)
-TESSERA_INLINE Vec<float> min(const Vec<float>& a, const Vec<float>& b) { return _mm_min_ps(a, b); }
-TESSERA_INLINE Vec<double> min(const Vec<double>& a, const Vec<double>& b) { return _mm_min_pd(a, b); }
-TESSERA_INLINE Vec<float> max(const Vec<float>& a, const Vec<float>& b) { return _mm_max_ps(a, b); }
-TESSERA_INLINE Vec<double> max(const Vec<double>& a, const Vec<double>& b) { return _mm_max_pd(a, b); }
+#endif
+#if defined(__SSE2__)  // native or short
+TESSERA_INLINE ShortVec<float> min(const ShortVec<float>& a, const ShortVec<float>& b) { return _mm_min_ps(a, b); }
+TESSERA_INLINE ShortVec<double> min(const ShortVec<double>& a, const ShortVec<double>& b) { return _mm_min_pd(a, b); }
+TESSERA_INLINE ShortVec<float> max(const ShortVec<float>& a, const ShortVec<float>& b) { return _mm_max_ps(a, b); }
+TESSERA_INLINE ShortVec<double> max(const ShortVec<double>& a, const ShortVec<double>& b) { return _mm_max_pd(a, b); }
 #endif
 #endif
 
@@ -278,30 +288,92 @@ TESSERA_INLINE auto reduce_add(const V& vector) {
   return detail::reduce<1>(vector, [](const V& a, const V& b) { return a + b; });
 }
 
-/// The lowest lane whose mask is true; one of them must be.
+namespace detail {
+
+/// Lanes `from`, `from` + 1, ... of `v`, as many as I.
+template <std::size_t from, class V, std::size_t... I>
+TESSERA_INLINE auto part(const V& v, std::index_sequence<I...>) {
+#if defined(__GNUC__) && !defined(TESSERA_PLAIN_SIMD)
+  return __builtin_shufflevector(v, v, static_cast<int>(from + I)...);
+#else
+  using T = std::remove_cvref_t<decltype(v[0])>;
+  return PlainVector<T, sizeof...(I) * sizeof(T)>::each([&](int i) { return v[static_cast<int>(from) + i]; });
+#endif
+}
+
+/// `offset` selects halves of groups of 2 `distance` lanes: a's group fills the lower half, b's the upper.
+template <std::size_t distance, std::size_t offset, class V, std::size_t... I>
+TESSERA_INLINE V interleave(const V& a, const V& b, std::index_sequence<I...>) {
+  const auto source = [](std::size_t i) { return i - i % (2 * distance) + offset + i % distance; };
+#if defined(__GNUC__) && !defined(TESSERA_PLAIN_SIMD)
+  return __builtin_shufflevector(
+      a, b, static_cast<int>(I % (2 * distance) < distance ? source(I) : sizeof...(I) + source(I))...);
+#else
+  return V::each([&](int i) {
+    const auto lane = static_cast<std::size_t>(i);
+    return (lane % (2 * distance) < distance ? a : b)[static_cast<int>(source(lane))];
+  });
+#endif
+}
+
+}  // namespace detail
+
+/// The sum of the halves of a vector, again and again, until 16 bytes are left.
+template <class V>
+TESSERA_INLINE auto fold_to_short(const V& vector) {
+  if constexpr (sizeof(V) == 16) {
+    return vector;
+  } else {
+    constexpr std::size_t half = sizeof(V) / sizeof(vector[0]) / 2;
+    return fold_to_short(detail::part<0>(vector, std::make_index_sequence<half>()) +
+                         detail::part<half>(vector, std::make_index_sequence<half>()));
+  }
+}
+
+/// The sums of the lanes of `short_lanes<T>` vectors, in their order, as one vector.
+template <class T>
+TESSERA_INLINE ShortVec<T> sum_each(const ShortVec<T>* vectors) {
+  constexpr auto all = std::make_index_sequence<short_lanes<T>>();
+  const auto pair = [&](const ShortVec<T>& a, const ShortVec<T>& b) {
+    return detail::interleave<1, 0>(a, b, all) + detail::interleave<1, 1>(a, b, all);
+  };
+  if constexpr (short_lanes<T> == 2) {
+    return pair(vectors[0], vectors[1]);
+  } else {
+    static_assert(short_lanes<T> == 4, "sum_each: expected float or double");
+    const ShortVec<T> low = pair(vectors[0], vectors[1]);
+    const ShortVec<T> high = pair(vectors[2], vectors[3]);
+    return detail::interleave<2, 0>(low, high, all) + detail::interleave<2, 2>(low, high, all);
+  }
+}
+
+/// Bit i is set where lane i of the mask is true; lanes of 4 or 8 bytes.
+template <class M>
+TESSERA_INLINE unsigned true_bits(const M& mask) {
+  constexpr std::size_t lane_bytes = sizeof(mask[0]);
+  static_assert(lane_bytes == 4 || lane_bytes == 8, "true_bits: expected lanes of 4 or 8 bytes");
+#if defined(__GNUC__) && !defined(TESSERA_PLAIN_SIMD) && defined(__SSE2__)
+  if constexpr (sizeof(M) == 16 && lane_bytes == 4) return static_cast<unsigned>(_mm_movemask_ps((__m128)mask));
+  if constexpr (sizeof(M) == 16 && lane_bytes == 8) return static_cast<unsigned>(_mm_movemask_pd((__m128d)mask));
+#if defined(__AVX__)
+  if constexpr (sizeof(M) == 32 && lane_bytes == 4) return static_cast<unsigned>(_mm256_movemask_ps((__m256)mask));
+  if constexpr (sizeof(M) == 32 && lane_bytes == 8) return static_cast<unsigned>(_mm256_movemask_pd((__m256d)mask));
+#endif
+#if defined(__AVX512F__)
+  if constexpr (sizeof(M) == 64 && lane_bytes == 4) return _mm512_cmplt_epi32_mask((__m512i)mask, __m512i{});
+  if constexpr (sizeof(M) == 64 && lane_bytes == 8) return _mm512_cmplt_epi64_mask((__m512i)mask, __m512i{});
+#endif
+#else
+  unsigned bits = 0;
+  for (std::size_t i = 0; i < sizeof(M) / lane_bytes; ++i) bits |= (mask[static_cast<int>(i)] != 0 ? 1u : 0u) << i;
+  return bits;
+#endif
+}
+
+/// The lowest lane whose mask is true; the number of lanes or more where none is.
 template <class M>
 TESSERA_INLINE int first_true(const M& mask) {
-#if defined(__GNUC__) && !defined(TESSERA_PLAIN_SIMD) && defined(__AVX512F__)
-  if constexpr (sizeof(M) == 64 && sizeof(mask[0]) == 4) {
-    return std::countr_zero(static_cast<unsigned>(_mm512_cmplt_epi32_mask((__m512i)mask, _mm512_setzero_si512())));
-  }
-  if constexpr (sizeof(M) == 64 && sizeof(mask[0]) == 8) {
-    return std::countr_zero(static_cast<unsigned>(_mm512_cmplt_epi64_mask((__m512i)mask, _mm512_setzero_si512())));
-  }
-#elif defined(__GNUC__) && !defined(TESSERA_PLAIN_SIMD) && defined(__AVX__)
-  if constexpr (sizeof(M) == 32 && sizeof(mask[0]) == 4) {
-    return std::countr_zero(static_cast<unsigned>(_mm256_movemask_ps((__m256)mask)));
-  }
-  if constexpr (sizeof(M) == 32 && sizeof(mask[0]) == 8) {
-    return std::countr_zero(static_cast<unsigned>(_mm256_movemask_pd((__m256d)mask)));
-  }
-#elif defined(__GNUC__) && !defined(TESSERA_PLAIN_SIMD) && defined(__SSE2__)
-  if constexpr (sizeof(mask[0]) == 4) return std::countr_zero(static_cast<unsigned>(_mm_movemask_ps((__m128)mask)));
-  if constexpr (sizeof(mask[0]) == 8) return std::countr_zero(static_cast<unsigned>(_mm_movemask_pd((__m128d)mask)));
-#endif
-  int lane = 0;
-  while (mask[lane] == 0) ++lane;
-  return lane;
+  return std::countr_zero(true_bits(mask));
 }
 
 }  // namespace simd

@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -28,6 +29,7 @@
 #include <tessera/quantize/detail/code_panels.hpp>
 #include <tessera/quantize/detail/code_scan.hpp>
 #include <tessera/quantize/detail/exact_order.hpp>
+#include <tessera/quantize/detail/top_k.hpp>
 #include <tessera/quantize/metric.hpp>
 
 namespace tessera::inline TESSERA_ISA {
@@ -66,13 +68,21 @@ class NearestCode {
 
   /// Each vector of `codebook` is a code. Throws std::invalid_argument on an empty or non-finite codebook.
   explicit NearestCode(Batch<const Scalar> codebook, Metric metric = Metric::squared_euclidean)
-      : codes_(checked(codebook).matrix()), panels_(codes(), metric) {}
+      : size_(checked(codebook).count()),
+        dimension_(codebook.dimension()),
+        stride_((dimension_ + simd::short_lanes<Scalar> - 1) / simd::short_lanes<Scalar> * simd::short_lanes<Scalar>),
+        codes_(static_cast<std::size_t>(cells() * cell_size * stride_), Scalar(0)),
+        panels_(codebook, metric) {
+    for (Index i = 0; i < cells() * cell_size; ++i) {  // the last cell is filled up with its last code
+      std::copy_n(codebook[std::min(i, size_ - 1)], dimension_, codes_.data() + i * stride_);
+    }
+  }
 
-  Index codebook_size() const { return codes_.rows(); }
-  Index dimension() const { return codes_.cols(); }
+  Index codebook_size() const { return size_; }
+  Index dimension() const { return dimension_; }
   Metric metric() const { return panels_.metric(); }
   /// The codebook as given.
-  Batch<const Scalar> codes() const { return {codes_.data(), codes_.rows(), codes_.cols()}; }
+  Batch<const Scalar> codes() const { return {codes_.data(), size_, dimension_, stride_}; }
 
   /// The nearest code of each query, into an (N, 1) batch of any integer type that holds the codebook's indices.
   /// Throws std::invalid_argument on wrong sizes or a token type too small.
@@ -108,7 +118,7 @@ class NearestCode {
     check_dimension(queries);
     Neighbours result{Tokens<std::int64_t>(queries.count(), k), RowMatrix<double>(queries.count(), k)};
     execution.for_ranges(queries.count(), task_size, [&](Index begin, Index end) {
-      TopK work(*this, k);
+      detail::TopK<Scalar> work(panels_, codes(), k);
       for (Index i = begin; i < end; ++i) work.find(queries[i], &result.tokens(i, 0), &result.distances(i, 0));
     });
     return result;
@@ -136,17 +146,20 @@ class NearestCode {
   /// Queries that share one pass over a chunk of panels: their packed copies and states stay in the second-level cache.
   Index group_tiles() const {
     const Index bytes_per_query = dimension() * Index{sizeof(Scalar)} + Index{sizeof(State)};
-    return std::clamp<Index>(cache_bytes / (bytes_per_query * tile_rows), 4, 64);
+    return std::clamp<Index>(group_bytes / (bytes_per_query * tile_rows), 4, 64);
   }
 
   /// Panels per chunk: a chunk is read once for all tiles of a group.
   Index chunk_panels() const {
-    return std::max<Index>(1, cache_bytes / (Panels::width * std::max<Index>(1, dimension()) * Index{sizeof(Scalar)}));
+    return std::max<Index>(1, chunk_bytes / (Panels::width * std::max<Index>(1, dimension()) * Index{sizeof(Scalar)}));
   }
 
-  static constexpr Index cache_bytes = Index{1} << 18;
+  static constexpr Index group_bytes = Index{1} << 18;  // of the second-level cache
+  static constexpr Index chunk_bytes = Index{1} << 14;  // of the first-level cache
 
-  const Scalar* code(Index index) const { return codes_.data() + index * codes_.cols(); }
+  static constexpr int cell_size = static_cast<int>(Panels::codes_per_cell);
+  Index cells() const { return (size_ + cell_size - 1) / cell_size; }
+  const Scalar* code(Index index) const { return codes_.data() + index * stride_; }
 
   static Batch<const Scalar> checked(Batch<const Scalar> codebook) {
     require(!codebook.empty(), "NearestCode: expected a codebook of at least one code, found an empty one");
@@ -231,45 +244,33 @@ class NearestCode {
   }
 
   /// The nearest code of x, given what the scan found.
-  Index settle(const Scalar* x, const State& state, Scalar square) const {
-    if (panels_.reliable() && square <= Panels::largest_square) [[likely]] {
-      const detail::ScanWinner<Scalar> found = detail::winner(state);
-      const Scalar limit = found.score + panels_.slack(square, found.cell);
-      if (found.runner_up > limit) [[likely]] return nearest_in_cell(x, found.cell, square);
-      return nearest_below(x, limit);
-    }
-    return nearest_of_range(x, 0, codebook_size());
+  TESSERA_INLINE Index settle(const Scalar* x, const State& state, Scalar square) const {
+    if (!panels_.is_reliable_for(square)) [[unlikely]] return nearest_of_range(x, 0, codebook_size());
+    const detail::ScanWinner<Scalar> found = detail::winner(state);
+    const Scalar limit = found.score + panels_.slack(square, found.cell);
+    if (!(found.runner_up > limit)) [[unlikely]] return nearest_below(x, limit);
+    const Index first = found.cell * cell_size;
+    const Index valid = std::min<Index>(cell_size, codebook_size() - first);
+    const unsigned nearest = nearest_in_cell(x, first, square) & ((1u << valid) - 1);
+    if (!std::has_single_bit(nearest)) [[unlikely]] return nearest_of_range(x, first, first + valid);
+    return first + std::countr_zero(nearest);
   }
 
-  /// The nearest among the codes of one cell: by direct evaluation with its own error bound.
-  Index nearest_in_cell(const Scalar* x, Index cell, Scalar square) const {
-    constexpr int cell_size = static_cast<int>(Panels::codes_per_cell);
-    using Order = detail::CellOrder<Scalar, cell_size>;
-    const Index first = cell * cell_size;
-    const Index count = std::min<Index>(cell_size, codebook_size() - first);
-    typename Order::Codes cell_codes;
-    for (Index i = 0; i < cell_size; ++i) cell_codes[static_cast<std::size_t>(i)] = code(first + std::min(i, count - 1));
-    const Order order =
-        metric() == Metric::cosine
-            ? Order::cosines(x, cell_codes, cell_inverse_norms(first, count), std::sqrt(square), count, dimension())
-            : Order::distances(x, cell_codes, count, dimension());
-    return order.is_certain() ? first + order.best() : nearest_of_range(x, first, first + count);
+  /// The codes of a cell that can be the nearest, as bits.
+  TESSERA_INLINE unsigned nearest_in_cell(const Scalar* x, Index first, Scalar square) const {
+    const detail::CellOrder<Scalar, cell_size> order(code(first), stride_, dimension_);
+    if (metric() == Metric::squared_euclidean) return order.nearest_by_distance(x);
+    return order.nearest_by_cosine(x, panels_.inverse_norms(first), panels_.largest_inverse_norm(), std::sqrt(square));
   }
 
-  std::array<Scalar, Panels::codes_per_cell> cell_inverse_norms(Index first, Index count) const {
-    std::array<Scalar, Panels::codes_per_cell> norms{};
-    for (Index i = 0; i < count; ++i) norms[static_cast<std::size_t>(i)] = panels_.inverse_norm(first + i);
-    return norms;
-  }
-
-  Index nearest_of_range(const Scalar* x, Index begin, Index end) const {
+  [[gnu::noinline, gnu::cold]] Index nearest_of_range(const Scalar* x, Index begin, Index end) const {
     detail::Candidate best = candidate(x, begin);
     for (Index index = begin + 1; index < end; ++index) improve(x, best, index);
     return best.code;
   }
 
   /// The nearest among the codes whose score does not exceed `limit`: the exact nearest is one of them.
-  Index nearest_below(const Scalar* x, Scalar limit) const {
+  [[gnu::noinline, gnu::cold]] Index nearest_below(const Scalar* x, Scalar limit) const {
     std::vector<Scalar> packed(static_cast<std::size_t>(dimension()));
     for (Index d = 0; d < dimension(); ++d) packed[static_cast<std::size_t>(d)] = panels_.query_value(x[d], d);
     detail::Candidate best;
@@ -288,64 +289,10 @@ class NearestCode {
     if (best.code < 0 || detail::comes_before(metric(), x, codes(), other, best)) best = other;
   }
 
-  /// Finds the k nearest codes of one query after the other, with the memory for one.
-  class TopK {
-   public:
-    TopK(const NearestCode& search, Index k)
-        : search_(search), k_(k), packed_(static_cast<std::size_t>(search.dimension())) {}
-
-    void find(const Scalar* x, std::int64_t* tokens, double* distances) {
-      collect(x);
-      std::partial_sort(found_.begin(), found_.begin() + k_, found_.end(), [&](const auto& a, const auto& b) {
-        return detail::comes_before(search_.metric(), x, search_.codes(), a, b);
-      });
-      for (Index i = 0; i < k_; ++i) {
-        tokens[i] = found_[static_cast<std::size_t>(i)].code;
-        distances[i] = distance(x, found_[static_cast<std::size_t>(i)]);
-      }
-    }
-
-   private:
-    /// Every code that can be among the k nearest: its lower bound is within the k-th smallest upper bound.
-    void collect(const Scalar* x) {
-      const Panels& panels = search_.panels_;
-      found_.clear();
-      Scalar square = 0;
-      for (Index d = 0; d < search_.dimension(); ++d) {
-        const Scalar value = panels.query_value(x[d], d);
-        packed_[static_cast<std::size_t>(d)] = value;
-        square += value * value;
-      }
-      const bool reliable = panels.reliable() && square <= Panels::largest_square;
-      scores_.clear();
-      bounds_.clear();
-      if (reliable) {
-        detail::for_each_score(panels, packed_.data(), [&](Index index, Scalar score) {
-          scores_.push_back(score);
-          bounds_.push_back(score + panels.slack(square, index / Panels::codes_per_cell));
-        });
-        std::nth_element(bounds_.begin(), bounds_.begin() + (k_ - 1), bounds_.end());
-      }
-      for (Index i = 0; i < search_.codebook_size(); ++i) {
-        if (reliable && scores_[static_cast<std::size_t>(i)] > bounds_[static_cast<std::size_t>(k_ - 1)]) continue;
-        found_.push_back(search_.candidate(x, i));
-      }
-    }
-
-    double distance(const Scalar* x, const detail::Candidate& found) const {
-      if (search_.metric() == Metric::squared_euclidean) return found.order.value;
-      return detail::cosine_similarity(x, search_.code(found.code), search_.dimension());
-    }
-
-    const NearestCode& search_;
-    Index k_;
-    std::vector<Scalar> packed_;
-    std::vector<Scalar> scores_;
-    std::vector<Scalar> bounds_;
-    std::vector<detail::Candidate> found_;
-  };
-
-  RowMatrix<Scalar> codes_;
+  Index size_;
+  Index dimension_;
+  Index stride_;                 // of codes_: the dimension, rounded up to short vectors
+  AlignedVector<Scalar> codes_;  // whole cells
   Panels panels_;
 };
 

@@ -42,7 +42,7 @@ class CodePanels {
   static constexpr Index cells = simd::lanes<Scalar>;
   static constexpr Index codes_per_cell = Shape::vectors;
   static constexpr Index width = Shape::width;
-  /// Scores of real codes stay far below; the lanes without a code hold `padding`.
+  /// Scores of real codes stay far below `padding`, which the lanes without a code hold.
   static constexpr Scalar largest_square = std::numeric_limits<Scalar>::max() / 64;
   static constexpr Scalar padding = std::numeric_limits<Scalar>::max() / 4;
 
@@ -60,6 +60,7 @@ class CodePanels {
     values_.assign(static_cast<std::size_t>(panels_ * width * dimension_), Scalar(0));
     start_.assign(static_cast<std::size_t>(panels_ * width), padding);
     cell_slack_.assign(static_cast<std::size_t>(panels_ * cells), Scalar(0));
+    if (metric == Metric::cosine) inverse_norms_.assign(static_cast<std::size_t>(panels_ * width + cells), Scalar(0));
     // Bounds of first order in n u, and squares that cannot overflow; what is outside is settled without the scan.
     reliable_ = terms * unit_roundoff < 1.0 / 64;
     double largest = 0;
@@ -74,24 +75,31 @@ class CodePanels {
   Index dimension() const { return dimension_; }
   Index size() const { return size_; }
   Index panels() const { return panels_; }
-  bool reliable() const { return reliable_; }
+
+  /// The bounds hold for a query with this |x - mean|^2. By bits: NaN and infinity are out, whatever the compiler
+  /// assumes of them.
+  TESSERA_INLINE bool is_reliable_for(Scalar square) const {
+    return reliable_ && std::bit_cast<Bits>(square) <= std::bit_cast<Bits>(largest_square);
+  }
 
   const Scalar* panel(Index i) const { return values_.data() + i * width * dimension_; }
   const Scalar* start(Index i) const { return start_.data() + i * width; }
 
-  /// 1 / |code|, cosine only; 0 for a zero code.
-  Scalar inverse_norm(Index code) const { return inverse_norms_[static_cast<std::size_t>(code)]; }
+  /// 1 / |code| from `code` on, cosine only; 0 for a zero code. A few more may be read than there are codes.
+  const Scalar* inverse_norms(Index code) const { return inverse_norms_.data() + code; }
+  Scalar largest_inverse_norm() const { return largest_inverse_norm_; }
 
   /// The scan's view of one scalar of a query: negated, so that multiply-adds subtract x.c.
   Scalar query_value(Scalar x, Index d) const { return center_[static_cast<std::size_t>(d)] - x; }
 
   /// How far above the best score, found in `cell`, the score of a nearest code can lie. `square` is |x - mean|^2.
-  Scalar slack(Scalar square, Index cell) const {
+  TESSERA_INLINE Scalar slack(Scalar square, Index cell) const {
     const Scalar common = metric_ == Metric::cosine ? 4 * slack_ * std::sqrt(square) : slack_ * square;
     return common + cell_slack_[static_cast<std::size_t>(cell)];
   }
 
  private:
+  using Bits = std::conditional_t<sizeof(Scalar) == 4, std::uint32_t, std::uint64_t>;
   static constexpr double unit_roundoff = static_cast<double>(std::numeric_limits<Scalar>::epsilon()) / 2;
 
   void set_center(Batch<const Scalar> codes) {
@@ -109,7 +117,10 @@ class CodePanels {
     const Index column = index % codes_per_cell * cells + cell % cells;
     Scalar* values = values_.data() + panel * width * dimension_ + column;
     const double scale = metric_ == Metric::cosine ? inverse_norm_of(code) : 1;
-    if (metric_ == Metric::cosine) inverse_norms_.push_back(static_cast<Scalar>(scale));
+    if (metric_ == Metric::cosine) {
+      inverse_norms_[static_cast<std::size_t>(index)] = static_cast<Scalar>(scale);
+      largest_inverse_norm_ = std::max(largest_inverse_norm_, static_cast<Scalar>(scale));
+    }
     double square = 0;
     for (Index d = 0; d < dimension_; ++d) {
       const auto value = metric_ == Metric::cosine ? static_cast<Scalar>(static_cast<double>(code[d]) * scale)
@@ -147,7 +158,6 @@ class CodePanels {
 
   /// By bits: a comparison may take subnormals for zero.
   static bool is_zero(Scalar value) {
-    using Bits = std::conditional_t<sizeof(Scalar) == 4, std::uint32_t, std::uint64_t>;
     return std::bit_cast<Bits>(value) << 1 == 0;
   }
 
@@ -157,6 +167,7 @@ class CodePanels {
   Index panels_ = 0;
   bool reliable_ = false;
   Scalar slack_ = 0;
+  Scalar largest_inverse_norm_ = 0;
   std::vector<Scalar> center_;      // subtracted from queries and codes; zero for cosine
   AlignedVector<Scalar> values_;    // [panel][dimension][width]
   AlignedVector<Scalar> start_;     // [panel][width]: the code's own part of its score, lowered by its error

@@ -8,6 +8,8 @@
 // only for the winner.
 
 #include <algorithm>
+#include <atomic>
+#include <limits>
 #include <vector>
 
 #include <tessera/core/batch.hpp>
@@ -57,7 +59,7 @@ TESSERA_INLINE ScanWinner<Scalar> winner(const ScanState<Scalar>& state) {
   constexpr int lanes = simd::lanes<Scalar>;
   const auto best = simd::load(state.best);
   const Scalar score = simd::reduce_min(best);
-  const int lane = simd::first_true(best == simd::broadcast(score));
+  const int lane = simd::first_true(best == simd::broadcast(score)) % lanes;  // within, whatever NaN does
   const auto is_winner = simd::iota<Integer>() == simd::broadcast(static_cast<Integer>(lane));
   const auto others = simd::select(is_winner, simd::load(state.second), best);
   const Index panel = static_cast<Index>(state.panel[lane]);
@@ -79,6 +81,7 @@ void scan_codes(const CodePanels<Scalar>& panels, const Scalar* queries, Index b
       for (int v = 1; v < vectors; ++v) smallest = simd::min(smallest, tile.sum[r][v]);
       states[r].update(smallest, i);
     }
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // keeps the states out of the registers that the sums need
   }
 }
 
