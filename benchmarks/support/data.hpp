@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 the tessera authors
+#pragma once
+
+// The data of the benchmarks: drawn from a seed, so that every program and every peer works on the same numbers.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <fmt/core.h>
+
+#include <tessera/core/batch.hpp>
+#include <tessera/core/random.hpp>
+
+namespace tessera::benchmarks {
+
+/// What a matrix is for; each has random numbers of its own.
+enum class Role : std::uint64_t { codebook = 1, queries = 2, latents = 3, gradient = 4, weights = 5 };
+
+/// (count, dimension) independent normal numbers.
+template <class Scalar = float>
+RowMatrix<Scalar> normal_matrix(Role role, Index count, Index dimension) {
+  Random random(static_cast<std::uint64_t>(role), static_cast<std::uint64_t>(dimension));
+  RowMatrix<Scalar> matrix(count, dimension);
+  for (Index i = 0; i < matrix.size(); ++i) matrix.data()[i] = static_cast<Scalar>(random.normal());
+  return matrix;
+}
+
+/// A search: `count` queries in a codebook of `codes` codes.
+struct SearchShape {
+  Index codes;
+  Index dimension;
+  Index count;
+  std::string name() const {
+    return fmt::format("{}/{}/{}", codes, dimension, count);
+  }
+};
+
+inline const std::vector<SearchShape> search_shapes{
+    {1024, 4, 16384},  {1024, 8, 16384},   {8192, 8, 16384},  {1024, 16, 16384},   {8192, 32, 16384},
+    {1024, 64, 16384}, {1024, 128, 16384}, {2048, 256, 4096}, {16384, 256, 1024},
+};
+
+/// Codebooks for searches of one vector at a time: in the first-level cache, the second-level cache, beyond.
+inline const std::vector<SearchShape> streaming_shapes{{1024, 8, 1}, {8192, 8, 1}, {8192, 32, 1}, {65536, 64, 1}};
+
+/// Codebook training.
+inline const std::vector<SearchShape> training_shapes{
+    {1024, 8, 16384}, {1024, 16, 16384}, {1024, 64, 16384}, {4096, 32, 16384}};
+
+/// Scalar quantization of `count` vectors.
+struct ScalarShape {
+  std::vector<int> levels;
+  Index count;
+  std::string name() const {
+    std::string text;
+    for (const int level : levels) text += fmt::format("{}{}", text.empty() ? "" : "-", level);
+    return fmt::format("{}/{}", text, count);
+  }
+};
+
+inline const std::vector<ScalarShape> scalar_shapes{
+    {{8, 5, 5, 5}, Index{1} << 22}, {{8, 8}, Index{1} << 22}, {{7, 5, 5, 5, 5}, Index{1} << 20},
+    {{8, 8, 8, 6, 5}, Index{1} << 20}};
+
+}  // namespace tessera::benchmarks
