@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+# Copyright (c) 2026 the tessera authors
+"""What is compared: one section per operation, one row per shape."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """`kind` names the benchmark: its rows are the shapes in which `program` has `kind`/<shape>."""
+
+    title: str
+    kind: str
+    shape: str  # what the numbers in a row's name are
+    program: str = "quantize_benchmark"
+    limit: str = ""  # "flops", "read" or "copy": the roof that bounds it
+    eigen: bool = False  # `kind`_eigen/<shape> does the same in Eigen written the obvious way
+    peers: tuple = ()  # of (peer, its benchmark, the head of its column)
+    variants: tuple = ()  # of (suffix of `kind`, head of the column): the same work done otherwise by tessera
+    share_of: str = ""  # another benchmark of the same shape, of whose time this one's share is stated
+    baseline: bool = False  # also in the program built without -march
+    note: str = ""
+
+
+FAISS, TORCH, VQP = "faiss", "torch", "vector-quantize-pytorch"
+
+SECTIONS = [
+    Section(
+        "Nearest code", "nearest", "codes/dimension/queries", limit="flops", eigen=True, baseline=True,
+        peers=((FAISS, "nearest", "faiss IndexFlatL2"), (TORCH, "nearest", "PyTorch cdist + argmin"),
+               (VQP, "vq_encode", "vector-quantize-pytorch")),
+        variants=(("_threads", "two threads"), ("_double", "in double"), ("_cosine", "cosine")),
+        note="Ours is the certified search: exact, lowest index on ties. The operations counted are the 2 K D N of the "
+             "products alone."),
+    Section(
+        "Nearest code, one vector a call", "nearest_one", "codes/dimension", limit="read", eigen=True,
+        peers=((FAISS, "nearest_one", "faiss IndexFlatL2"), (TORCH, "nearest_one", "PyTorch cdist + argmin")),
+        note="The limit is reading a codebook of that size once. The peers' times contain their Python call."),
+    Section(
+        "FSQ encode", "fsq_encode", "levels/vectors", limit="copy", eigen=True, baseline=True,
+        peers=((TORCH, "fsq_encode", "PyTorch, the formula"), (VQP, "fsq_encode", "vector-quantize-pytorch")),
+        variants=(("_threads", "two threads"),),
+        note="float32 in, int32 tokens out; the limit is a copy that moves as many bytes."),
+    Section(
+        "FSQ forward and backward", "fsq_training", "levels/vectors", eigen=True,
+        peers=((TORCH, "fsq_training", "PyTorch, the formula"), (VQP, "fsq_training", "vector-quantize-pytorch")),
+        note="Codes, tokens, and the gradient through the bounding function."),
+    Section(
+        "VQ encode", "vq_encode", "codes/dimension/vectors", limit="flops",
+        peers=((VQP, "vq_encode", "vector-quantize-pytorch"),),
+        note="VectorQuantizer::encode: the search with the checks of its input."),
+    Section(
+        "VQ training step", "vq_training", "codes/dimension/vectors",
+        peers=((VQP, "vq_training", "vector-quantize-pytorch"),),
+        note="Forward with losses, EMA update of the codebook, backward."),
+    Section(
+        "EMA update of a codebook", "ema_update", "codes/dimension/vectors", eigen=True, share_of="nearest",
+        peers=((TORCH, "ema_update", "PyTorch, index_add"),),
+        note="Statistics of a batch whose tokens are known, and one decayed step. The search of the same shape is the "
+             "nearest-code search above."),
+    Section(
+        "k-means iteration", "kmeans_iteration", "codes/dimension/vectors", share_of="nearest",
+        peers=((FAISS, "kmeans_iteration", "faiss Kmeans"),),
+        note="Assignment of every vector and new means."),
+    Section(
+        "Linear layer, inference", "linear", "outputs/inputs/rows", program="nn_benchmark", limit="flops", eigen=True,
+        peers=((TORCH, "linear", "PyTorch"),), variants=(("_threads", "two threads"),),
+        note="The product with a fixed order of summation; Eigen and PyTorch promise no bits."),
+    Section(
+        "Linear layer, forward and backward", "linear_training", "outputs/inputs/rows", program="nn_benchmark",
+        limit="flops", peers=((TORCH, "linear_training", "PyTorch"),)),
+    Section("GELU", "gelu", "dimension/rows", program="nn_benchmark", limit="copy", eigen=True,
+            peers=((TORCH, "gelu", "PyTorch"),)),
+    Section("Layer norm", "layer_norm", "dimension/rows", program="nn_benchmark", limit="copy", eigen=True,
+            peers=((TORCH, "layer_norm", "PyTorch"),)),
+    Section("Random normal numbers", "normal", "count", program="core_benchmark",
+            variants=(("_standard", "std::normal_distribution"),), note="Keyed by seed and stream, the same on every machine."),
+    Section("Check for non-finite numbers", "all_finite", "dimension/vectors", program="core_benchmark", limit="read",
+            eigen=True),
+    Section("Order-independent sums", "grid_sums", "dimension/vectors", program="core_benchmark", limit="read", eigen=True,
+            note="Sums of a batch on a power-of-two grid, the same bits for every split and order."),
+]
