@@ -8,9 +8,11 @@
 #include <benchmark/benchmark.h>
 
 #include "quantize/nearest_cases.hpp"
+#include "quantize/scalar_cases.hpp"
 #include "support/main.hpp"
 
 int main(int argc, char** argv) {
   tessera::benchmarks::register_nearest();
+  tessera::benchmarks::register_scalar();
   return tessera::benchmarks::run(argc, argv);
 }

@@ -14,7 +14,7 @@
 
 #include <benchmark/benchmark.h>
 
-#include <tessera/core/detail/aligned_vector.hpp>
+#include <tessera/core/aligned_vector.hpp>
 #include <tessera/core/simd.hpp>
 
 #include "support/counters.hpp"

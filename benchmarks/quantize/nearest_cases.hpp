@@ -8,6 +8,7 @@
 //   nearest_double/K/D/N   in double                        nearest_cosine/K/D/N    the largest cosine
 //   nearest_eigen/K/D/N    Eigen: product of a tile of 64 queries with the codebook, then minCoeff of each row
 //   nearest_one/K/D        one vector a call; counter `bytes`: codebook bytes read per second
+//   nearest_one_eigen/K/D  Eigen: product of the codebook with the vector, then minCoeff
 //   nearest_memory/K/D/N   a search whose N x K table would not fit; the program's peak memory is what counts
 
 #include <algorithm>
@@ -18,10 +19,8 @@
 #include <benchmark/benchmark.h>
 #include <fmt/core.h>
 
-#include <tessera/quantize/nearest.hpp>
-#if __has_include(<tessera/core/thread_pool.hpp>)
 #include <tessera/core/thread_pool.hpp>
-#endif
+#include <tessera/quantize/nearest.hpp>
 
 #include "support/counters.hpp"
 #include "support/data.hpp"
@@ -87,6 +86,23 @@ inline void nearest_eigen(benchmark::State& state, SearchShape shape) {
   set_rate(state, "flops", search_operations(shape));
 }
 
+inline void nearest_one_eigen(benchmark::State& state, SearchShape shape) {
+  constexpr Index stream = 256;
+  const RowMatrix<float> queries = normal_matrix(Role::queries, stream, shape.dimension);
+  const RowMatrix<float> codebook = normal_matrix(Role::codebook, shape.codes, shape.dimension);
+  const Eigen::VectorXf squares = codebook.rowwise().squaredNorm();
+  Eigen::VectorXf scores(shape.codes);
+  Index next = 0;
+  for (auto _ : state) {
+    scores.noalias() = codebook * queries.row(next).transpose();
+    scores = squares - 2.0f * scores;
+    Index best = 0;
+    scores.minCoeff(&best);
+    benchmark::DoNotOptimize(best);
+    next = (next + 1) % stream;
+  }
+}
+
 inline void register_nearest() {
   using benchmark::RegisterBenchmark;
   for (const SearchShape& shape : search_shapes) {
@@ -98,21 +114,22 @@ inline void register_nearest() {
     add("nearest_cosine", [=](benchmark::State& state) { nearest<float>(state, shape, Metric::cosine); });
     add("nearest_double", [=](benchmark::State& state) { nearest<double>(state, shape, Metric::squared_euclidean); });
     add("nearest_eigen", [=](benchmark::State& state) { nearest_eigen(state, shape); });
-#if __has_include(<tessera/core/thread_pool.hpp>)
     add("nearest_threads", [=](benchmark::State& state) {
       ThreadPool pool(2);
       nearest<float>(state, shape, Metric::squared_euclidean, pool);
     })->UseRealTime();
-#endif
   }
   for (const SearchShape& shape : streaming_shapes) {
-    const std::string name = fmt::format("nearest_one/{}/{}", shape.codes, shape.dimension);
-    RegisterBenchmark(name.c_str(), [=](benchmark::State& state) { nearest_one(state, shape); });
+    const std::string name = fmt::format("/{}/{}", shape.codes, shape.dimension);
+    RegisterBenchmark(("nearest_one" + name).c_str(), [=](benchmark::State& state) { nearest_one(state, shape); });
+    RegisterBenchmark(("nearest_one_eigen" + name).c_str(),
+                      [=](benchmark::State& state) { nearest_one_eigen(state, shape); });
   }
-  const SearchShape large{16384, 8, 65536};
-  RegisterBenchmark(fmt::format("nearest_memory/{}", large.name()).c_str(), [=](benchmark::State& state) {
-    nearest<float>(state, large, Metric::squared_euclidean);
-  })->Iterations(1)->Unit(benchmark::kMillisecond);
+  for (const SearchShape& shape : memory_shapes) {
+    RegisterBenchmark(fmt::format("nearest_memory/{}", shape.name()).c_str(), [=](benchmark::State& state) {
+      nearest<float>(state, shape, Metric::squared_euclidean);
+    })->Iterations(1)->Unit(benchmark::kMillisecond);
+  }
 }
 
 }  // namespace tessera::benchmarks

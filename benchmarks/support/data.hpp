@@ -45,9 +45,23 @@ inline const std::vector<SearchShape> search_shapes{
 /// Codebooks for searches of one vector at a time: in the first-level cache, the second-level cache, beyond.
 inline const std::vector<SearchShape> streaming_shapes{{1024, 8, 1}, {8192, 8, 1}, {8192, 32, 1}, {65536, 64, 1}};
 
+/// Searches whose table of all distances would take gigabytes.
+inline const std::vector<SearchShape> memory_shapes{{16384, 8, 16384}, {16384, 8, 131072}};
+
 /// Codebook training.
 inline const std::vector<SearchShape> training_shapes{
     {1024, 8, 16384}, {1024, 16, 16384}, {1024, 64, 16384}, {4096, 32, 16384}};
+
+/// An affine layer on a batch of `count` rows.
+struct LayerShape {
+  Index outputs;
+  Index inputs;
+  Index count;
+  std::string name() const { return fmt::format("{}/{}/{}", outputs, inputs, count); }
+};
+
+inline const std::vector<LayerShape> layer_shapes{{256, 192, 512}, {256, 256, 512}, {256, 256, 16384}, {8, 256, 16384}};
+inline const std::vector<LayerShape> elementwise_shapes{{0, 256, 512}, {0, 256, 16384}};
 
 /// Scalar quantization of `count` vectors.
 struct ScalarShape {
