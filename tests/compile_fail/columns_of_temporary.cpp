@@ -2,7 +2,7 @@
 // Copyright (c) 2026 the tessera authors
 
 // A view of a temporary that owns its data would dangle.
-// expect: no matching function for call to .columns
+// expect: no matching function for call to [^ ]*columns
 
 #include <tessera/core/batch.hpp>
 

@@ -2,7 +2,7 @@
 // Copyright (c) 2026 the tessera authors
 
 // A lazy expression has no data to view: it is evaluated first, or packed.
-// expect: no matching function for call to .rows
+// expect: no matching function for call to [^ ]*rows
 
 #include <tessera/core/batch.hpp>
 

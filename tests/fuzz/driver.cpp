@@ -58,10 +58,18 @@ Bytes mutated(Bytes bytes, SplitMix& random) {
   for (Eigen::Index change = random.below(4); change >= 0 && !bytes.empty(); --change) {
     const std::size_t at = below(random, bytes.size());
     switch (random.below(5)) {
-      case 0: bytes.resize(at); break;
-      case 1: bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(at), nasty_byte(random)); break;
-      case 2: bytes.insert(bytes.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(at)); break;
-      default: bytes[at] = nasty_byte(random); break;
+      case 0:
+        bytes.resize(at);
+        break;
+      case 1:
+        bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(at), nasty_byte(random));
+        break;
+      case 2:
+        bytes.insert(bytes.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(at));
+        break;
+      default:
+        bytes[at] = nasty_byte(random);
+        break;
     }
   }
   return bytes;

@@ -19,7 +19,8 @@ tessera::RowMatrix<Scalar> integers(tessera::Index rows, tessera::Index cols, st
   std::uint64_t state = seed;
   for (tessera::Index i = 0; i < matrix.size(); ++i) {
     state = state * 6364136223846793005u + 1442695040888963407u;
-    matrix.data()[i] = static_cast<Scalar>(static_cast<int>((state >> 33) % static_cast<unsigned>(2 * bound + 1)) - bound);
+    matrix.data()[i] =
+        static_cast<Scalar>(static_cast<int>((state >> 33) % static_cast<unsigned>(2 * bound + 1)) - bound);
   }
   return matrix;
 }

@@ -103,13 +103,14 @@ TEST_CASE("layer norm's backward pass satisfies the adjoint identity", "[layer_n
   const RowMatrix<double> v = testing::random_normal<double>(6, 33, 12);
   const RowMatrix<double> w = testing::random_normal<double>(6, 33, 13);
   auto gradient = layer.make_gradient();
-  const auto sides = testing::adjoint_sides([&](const RowMatrix<double>& at) { return layer.forward(rows(at)); },
-                                            [&](const RowMatrix<double>& g) { return layer.backward(rows(x), rows(g), gradient); },
-                                            x, v, w);
+  const auto sides = testing::adjoint_sides(
+      [&](const RowMatrix<double>& at) { return layer.forward(rows(at)); },
+      [&](const RowMatrix<double>& g) { return layer.backward(rows(x), rows(g), gradient); }, x, v, w);
   CHECK(sides.relative_error() < 1e-7);
 }
 
-TEST_CASE("layer norm works in place, on constant rows and on empty batches, and refuses wrong shapes", "[layer_norm]") {
+TEST_CASE("layer norm works in place, on constant rows and on empty batches, and refuses wrong shapes",
+          "[layer_norm]") {
   const auto layer = random_layer<double>(7, 14);
   RowMatrix<double> x = testing::random_normal<double>(3, 7, 15);
   x.row(1).setConstant(4);

@@ -85,7 +85,8 @@ TEST_CASE("backward agrees with central differences for input, weights and bias"
     moved.weights() = at;
     return moved.forward(rows(x)).cwiseProduct(w).sum();
   };
-  CHECK(testing::largest_difference(gradient.weights, testing::numeric_gradient(of_weights, layer.weights())) < tolerance);
+  CHECK(testing::largest_difference(gradient.weights, testing::numeric_gradient(of_weights, layer.weights())) <
+        tolerance);
   const auto of_bias = [&](const RowMatrix<double>& at) {
     auto moved = layer;
     moved.bias() = at.row(0);

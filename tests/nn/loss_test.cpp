@@ -20,13 +20,16 @@ TEST_CASE("the mean squared error is the mean over all scalars", "[loss]") {
   const RowMatrix<float> prediction = (RowMatrix<float>(2, 3) << 1, 2, 3, 4, 5, 6).finished();
   const RowMatrix<float> target = (RowMatrix<float>(2, 3) << 1, 0, 3, 4, 5, 3).finished();
   CHECK(tessera::mean_squared_error(rows(prediction), rows(target)) == Catch::Approx(13.0 / 6).epsilon(1e-15));
-  CHECK(tessera::mean_squared_error(tessera::Batch<const float>(nullptr, 0, 3), tessera::Batch<const float>(nullptr, 0, 3)) == 0);
+  CHECK(tessera::mean_squared_error(tessera::Batch<const float>(nullptr, 0, 3),
+                                    tessera::Batch<const float>(nullptr, 0, 3)) == 0);
 }
 
 TEST_CASE("the gradient of the mean squared error agrees with central differences", "[loss]") {
   const RowMatrix<double> prediction = testing::random_normal<double>(5, 19, 1);
   const RowMatrix<double> target = testing::random_normal<double>(5, 19, 2);
-  const auto loss = [&](const RowMatrix<double>& at) { return 3 * tessera::mean_squared_error(rows(at), rows(target)); };
+  const auto loss = [&](const RowMatrix<double>& at) {
+    return 3 * tessera::mean_squared_error(rows(at), rows(target));
+  };
   const RowMatrix<double> gradient = tessera::mean_squared_error_backward(rows(prediction), rows(target), 3.0);
   // A parabola: central differences are exact up to rounding, 1e-16 / 1e-5.
   CHECK(testing::largest_difference(gradient, testing::numeric_gradient(loss, prediction)) < 1e-9);

@@ -26,7 +26,7 @@ TEST_CASE("a cosine schedule warms up linearly and ends at its final rate", "[sc
   CHECK(rate(1) == 1);
   CHECK(rate(3) == 2);
   CHECK(rate(4) == 2);
-  CHECK(rate(54) == Catch::Approx(1.25).epsilon(1e-12));                              // half way
+  CHECK(rate(54) == Catch::Approx(1.25).epsilon(1e-12));                            // half way
   CHECK(rate(29) == Catch::Approx(0.5 + 1.5 * 0.8535533905932737).epsilon(1e-12));  // (1 + cos(pi/4)) / 2
   CHECK(rate(104) == Catch::Approx(0.5).epsilon(1e-12));
   CHECK(rate(1000) == Catch::Approx(0.5).epsilon(1e-12));

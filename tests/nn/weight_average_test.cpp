@@ -122,7 +122,8 @@ TEST_CASE("averaging does not change the optimiser's path", "[weight_average]") 
   CHECK(train(true) == train(false));
 }
 
-TEST_CASE("a guard holds the averages and restores the weights to the bit, also after an exception", "[weight_average]") {
+TEST_CASE("a guard holds the averages and restores the weights to the bit, also after an exception",
+          "[weight_average]") {
   Model<float> model({1.0f, 0.1f, -3.7f});
   const std::vector<float> start = model.values;
   tessera::WeightAverage<float> average(model.parameters, {.decay = 0.5, .warm_up = false});

@@ -56,7 +56,8 @@ AdjointSides adjoint_sides(Function&& f, Backward&& backward, const RowMatrix<do
 /// The largest difference of two matrices relative to the largest entry of the second (or to one, if that is smaller).
 template <class A, class B>
 double largest_difference(const Eigen::MatrixBase<A>& found, const Eigen::MatrixBase<B>& expected) {
-  if (found.rows() != expected.rows() || found.cols() != expected.cols()) return std::numeric_limits<double>::infinity();
+  if (found.rows() != expected.rows() || found.cols() != expected.cols())
+    return std::numeric_limits<double>::infinity();
   if (found.size() == 0) return 0;
   const double scale = std::max(1.0, expected.template cast<double>().cwiseAbs().maxCoeff());
   return (found.template cast<double>() - expected.template cast<double>()).cwiseAbs().maxCoeff() / scale;

@@ -22,7 +22,7 @@
 #include <utility>
 #include <vector>
 
-#include <Eigen/Core>
 #include <fmt/core.h>
+#include <Eigen/Core>
 
 #include "support/catch.hpp"

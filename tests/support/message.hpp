@@ -45,18 +45,18 @@ bool throws_exactly(Action&& action) {
 /// The expression throws exactly `Error` and its text contains `part`. The expression is evaluated once.
 #define REQUIRE_THROWS_MESSAGE(Error, expression, part) TESSERA_THROWS_MESSAGE(REQUIRE, Error, expression, part)
 #define CHECK_THROWS_MESSAGE(Error, expression, part) TESSERA_THROWS_MESSAGE(CHECK, Error, expression, part)
-#define TESSERA_THROWS_MESSAGE(ASSERTION, Error, expression, part)                                             \
-  do {                                                                                                         \
-    bool right_type = false;                                                                                   \
-    const std::string thrown_message = ::tessera::testing::message_of([&] {                                    \
-      try {                                                                                                    \
-        static_cast<void>(expression);                                                                         \
-      } catch (const std::exception& error) {                                                                  \
-        right_type = typeid(error) == typeid(Error);                                                           \
-        throw;                                                                                                 \
-      }                                                                                                        \
-    });                                                                                                        \
+#define TESSERA_THROWS_MESSAGE(ASSERTION, Error, expression, part)                                                   \
+  do {                                                                                                               \
+    bool right_type = false;                                                                                         \
+    const std::string thrown_message = ::tessera::testing::message_of([&] {                                          \
+      try {                                                                                                          \
+        static_cast<void>(expression);                                                                               \
+      } catch (const std::exception& error) {                                                                        \
+        right_type = typeid(error) == typeid(Error);                                                                 \
+        throw;                                                                                                       \
+      }                                                                                                              \
+    });                                                                                                              \
     INFO("message: " << (thrown_message.empty() ? "(nothing thrown)" : thrown_message) << "\nexpected: " << (part)); \
-    ASSERTION(right_type);                                                                                     \
-    ASSERTION(::tessera::testing::contains(thrown_message, (part)));                                           \
+    ASSERTION(right_type);                                                                                           \
+    ASSERTION(::tessera::testing::contains(thrown_message, (part)));                                                 \
   } while (false)

@@ -38,7 +38,8 @@ class Batch {
  public:
   Batch() = default;
 
-  /// Vector i starts at data + i * stride. Throws unless count, dimension >= 0 and |stride| >= dimension (or count < 2).
+  /// Vector i starts at data + i * stride. Throws unless count, dimension >= 0 and |stride| >= dimension (or count <
+  /// 2).
   Batch(Scalar* data, Index count, Index dimension, Index stride)
       : data_(data), count_(count), dimension_(dimension), stride_(stride) {
     require(count >= 0 && dimension >= 0, "Batch: expected non-negative sizes, found count {} and dimension {}", count,
@@ -49,9 +50,7 @@ class Batch {
   Batch(Scalar* data, Index count, Index dimension) : Batch(data, count, dimension, dimension) {}
 
   /// A view of mutable vectors is also one of constant vectors.
-  operator Batch<const Scalar>() const
-    requires(!std::is_const_v<Scalar>)
-  {
+  operator Batch<const Scalar>() const requires(!std::is_const_v<Scalar>) {
     return {data_, count_, dimension_, stride_};
   }
 
@@ -113,11 +112,12 @@ concept DirectMatrix = requires(T& m) {
 
 /// Maps, Refs and Blocks do not own their data: a temporary one is still a view of something that lives.
 template <class T>
-inline constexpr bool owns_data = std::is_base_of_v<Eigen::PlainObjectBase<std::remove_cvref_t<T>>, std::remove_cvref_t<T>>;
+inline constexpr bool owns_data =
+    std::is_base_of_v<Eigen::PlainObjectBase<std::remove_cvref_t<T>>, std::remove_cvref_t<T>>;
 
 template <class Matrix>
 concept Viewable = DirectMatrix<std::remove_reference_t<Matrix>> &&
-                   (std::is_lvalue_reference_v<Matrix> || !owns_data<Matrix>);
+    (std::is_lvalue_reference_v<Matrix> || !owns_data<Matrix>);
 
 template <class Matrix>
 using ElementOf = std::remove_pointer_t<decltype(std::declval<std::remove_reference_t<Matrix>&>().data())>;

@@ -16,7 +16,8 @@
 namespace tessera::inline TESSERA_ISA {
 
 /// Runs tasks on an Eigen::ThreadPoolInterface (Eigen::ThreadPool, or one's own), which must outlive it. The calling
-/// thread waits; a task that calls run() from within the pool runs the inner tasks alone, so that waiting cannot dead-lock.
+/// thread waits; a task that calls run() from within the pool runs the inner tasks alone, so that waiting cannot
+/// dead-lock.
 class EigenExecutor {
  public:
   explicit EigenExecutor(Eigen::ThreadPoolInterface& pool) : pool_(&pool) {}

@@ -40,7 +40,8 @@ template <class Error, class... Arguments>
 /// `require(size > 0, "Philox: expected a positive size, found {}", size)` throws std::invalid_argument unless `holds`.
 template <class... Arguments>
 void require(bool holds, fmt::format_string<Arguments...> format, Arguments&&... arguments) {
-  if (!holds) [[unlikely]] raise<std::invalid_argument>(format, std::forward<Arguments>(arguments)...);
+  if (!holds) [[unlikely]]
+    raise<std::invalid_argument>(format, std::forward<Arguments>(arguments)...);
 }
 
 }  // namespace tessera::inline TESSERA_ISA

@@ -19,11 +19,10 @@ using Index = Eigen::Index;
 class TaskRef {
  public:
   template <class Callable>
-    requires(!std::same_as<std::remove_cvref_t<Callable>, TaskRef> && std::invocable<Callable&, Index>)
-  TaskRef(Callable&& callable)
-      : object_(const_cast<void*>(static_cast<const void*>(std::addressof(callable)))), call_([](void* object, Index task) {
-          (*static_cast<std::remove_reference_t<Callable>*>(object))(task);
-        }) {}
+  requires(!std::same_as<std::remove_cvref_t<Callable>, TaskRef> && std::invocable<Callable&, Index>)
+      TaskRef(Callable&& callable)
+      : object_(const_cast<void*>(static_cast<const void*>(std::addressof(callable)))),
+        call_([](void* object, Index task) { (*static_cast<std::remove_reference_t<Callable>*>(object))(task); }) {}
 
   void operator()(Index task) const { call_(object_, task); }
 
@@ -57,8 +56,7 @@ class Execution {
   Execution() = default;
 
   template <Executor E>
-    requires(!std::same_as<std::remove_cvref_t<E>, Execution>)
-  Execution(E& executor)
+  requires(!std::same_as<std::remove_cvref_t<E>, Execution>) Execution(E& executor)
       : object_(const_cast<void*>(static_cast<const void*>(std::addressof(executor)))),
         concurrency_(executor.concurrency()),
         run_([](void* object, Index count, TaskRef task) { static_cast<E*>(object)->run(count, task); }) {}

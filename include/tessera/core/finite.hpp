@@ -34,7 +34,8 @@ struct FiniteBits {
   static_assert(std::is_same_v<Scalar, float> || std::is_same_v<Scalar, double>, "expected float or double");
   using Bits = std::conditional_t<sizeof(Scalar) == 4, std::uint32_t, std::uint64_t>;
   static constexpr Bits magnitude = static_cast<Bits>(~Bits{0}) >> 1;
-  static constexpr Bits infinity = sizeof(Scalar) == 4 ? static_cast<Bits>(0x7f800000u) : static_cast<Bits>(0x7ff0000000000000u);
+  static constexpr Bits infinity =
+      sizeof(Scalar) == 4 ? static_cast<Bits>(0x7f800000u) : static_cast<Bits>(0x7ff0000000000000u);
 
   static Bits of(Scalar value) { return std::bit_cast<Bits>(value) & magnitude; }
 };

@@ -27,7 +27,8 @@ class Grid {
 
   /// Throws std::invalid_argument unless -1000 <= exponent <= 900.
   explicit Grid(int exponent) : exponent_(exponent) {
-    require(exponent >= -1000 && exponent <= 900, "Grid: expected an exponent between -1000 and 900, found {}", exponent);
+    require(exponent >= -1000 && exponent <= 900, "Grid: expected an exponent between -1000 and 900, found {}",
+            exponent);
   }
 
   /// The finest grid (2^-1000 at least) on which `addends` numbers up to `largest` in magnitude have sums below 2^62
@@ -67,8 +68,8 @@ class Grid {
     for (; i + lanes <= size; i += lanes) {
       Source source;
       std::memcpy(&source, x + i, sizeof source);
-      const Vec shifted = simd::multiply_add(__builtin_convertvector(source, Vec), simd::broadcast(scale),
-                                             simd::broadcast(shift));
+      const Vec shifted =
+          simd::multiply_add(__builtin_convertvector(source, Vec), simd::broadcast(scale), simd::broadcast(shift));
       Steps steps;
       std::memcpy(&steps, &shifted, sizeof steps);
       steps = steps - simd::broadcast(std::bit_cast<std::int64_t>(shift)) + simd::load(sums + i);

@@ -2,8 +2,8 @@
 // Copyright (c) 2026 the tessera authors
 #pragma once
 
-// Which vectors of a batch count. A masked vector takes part in nothing: results, losses and statistics are those of the
-// batch without it.
+// Which vectors of a batch count. A masked vector takes part in nothing: results, losses and statistics are those of
+// the batch without it.
 
 #include <span>
 
@@ -55,15 +55,15 @@ class Mask {
 
 namespace tessera::inline TESSERA_ISA {
 
-/// The mask of padded sequences laid out one after the other, `max_length` vectors each: the first lengths[s] vectors of
-/// sequence s count. Throws std::invalid_argument on a length outside [0, max_length].
+/// The mask of padded sequences laid out one after the other, `max_length` vectors each: the first lengths[s] vectors
+/// of sequence s count. Throws std::invalid_argument on a length outside [0, max_length].
 inline MaskArray mask_from_lengths(std::span<const Index> lengths, Index max_length) {
   require(max_length >= 0, "mask_from_lengths: expected a non-negative max_length, found {}", max_length);
   MaskArray mask(static_cast<Index>(lengths.size()) * max_length);
   for (Index s = 0; s < static_cast<Index>(lengths.size()); ++s) {
     const Index length = lengths[static_cast<std::size_t>(s)];
-    require(length >= 0 && length <= max_length, "mask_from_lengths: expected lengths in [0, {}], found {} for sequence {}",
-            max_length, length, s);
+    require(length >= 0 && length <= max_length,
+            "mask_from_lengths: expected lengths in [0, {}], found {} for sequence {}", max_length, length, s);
     for (Index i = 0; i < max_length; ++i) mask[s * max_length + i] = i < length;
   }
   return mask;

@@ -9,9 +9,9 @@
 
 #include <algorithm>
 
+#include <tessera/core/aligned_vector.hpp>
 #include <tessera/core/batch.hpp>
-#include <tessera/core/detail/aligned_vector.hpp>
-#include <tessera/core/detail/panel_tile.hpp>
+#include <tessera/core/panel_tile.hpp>
 
 namespace tessera::inline TESSERA_ISA {
 
@@ -69,7 +69,7 @@ class PanelMatrix {
   }
 
  private:
-  using Shape = detail::PanelShape<Scalar>;
+  using Shape = PanelShape<Scalar>;
   static constexpr int lanes = simd::lanes<Scalar>;
   static constexpr Index grain = 64 * Shape::rows;  // rows per task: whole tiles
 
@@ -81,9 +81,9 @@ class PanelMatrix {
     AlignedVector<Scalar> packed(static_cast<std::size_t>(inputs_ * row_count));
     for (Index first = begin; first < end; first += row_count) {
       const Index count = std::min<Index>(row_count, end - first);
-      detail::pack_row_tile<row_count>(input, first, count, packed.data(), [](Scalar value, Index) { return value; });
+      pack_row_tile<row_count>(input, first, count, packed.data(), [](Scalar value, Index) { return value; });
       for (Index column = 0; column < outputs_; column += panel_width) {
-        detail::PanelTile<Scalar, row_count, vectors> tile(bias_.data() + column);
+        PanelTile<Scalar, row_count, vectors> tile(bias_.data() + column);
         tile.accumulate(packed.data(), panels_.data() + column * inputs_, inputs_);
         store_tile(tile, output, first, count, column);
       }
@@ -91,7 +91,7 @@ class PanelMatrix {
   }
 
   template <int row_count, int vectors>
-  static void store_tile(const detail::PanelTile<Scalar, row_count, vectors>& tile, Batch<Scalar> output, Index first,
+  static void store_tile(const PanelTile<Scalar, row_count, vectors>& tile, Batch<Scalar> output, Index first,
                          Index count, Index column) {
     constexpr Index panel_width = vectors * lanes;
     const Index columns = std::min<Index>(panel_width, output.dimension() - column);

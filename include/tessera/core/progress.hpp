@@ -19,15 +19,15 @@ struct ProgressReport {
   Index total = 0;
 };
 
-/// A non-owning reference to a callable `void(const ProgressReport&)`; default-constructed, it does nothing. Reports come
-/// on the calling thread, in order; what the callable throws ends the work and reaches the caller.
+/// A non-owning reference to a callable `void(const ProgressReport&)`; default-constructed, it does nothing. Reports
+/// come on the calling thread, in order; what the callable throws ends the work and reaches the caller.
 class Progress {
  public:
   Progress() = default;
 
   template <class Callable>
-    requires(!std::same_as<std::remove_cvref_t<Callable>, Progress> && std::invocable<Callable&, const ProgressReport&>)
-  Progress(Callable&& callable)
+  requires(!std::same_as<std::remove_cvref_t<Callable>, Progress> && std::invocable<Callable&, const ProgressReport&>)
+      Progress(Callable&& callable)
       : object_(const_cast<void*>(static_cast<const void*>(std::addressof(callable)))),
         call_([](void* object, const ProgressReport& report) {
           (*static_cast<std::remove_reference_t<Callable>*>(object))(report);

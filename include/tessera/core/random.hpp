@@ -3,8 +3,8 @@
 #pragma once
 
 // Random numbers that are the same everywhere: a counter-based generator keyed by (seed, stream), and our own
-// distributions, because those of the standard library differ between vendors. Each distribution consumes a fixed number
-// of words per draw (below() may reject, rarely), so that streams stay aligned whatever the values.
+// distributions, because those of the standard library differ between vendors. Each distribution consumes a fixed
+// number of words per draw (below() may reject, rarely), so that streams stay aligned whatever the values.
 //
 // Give every chain, row or stage a stream of its own: streams of one seed are independent, and nothing then depends on
 // scheduling. Bits and uniform numbers are equal on every machine; normal, exponential and gumbel numbers go through
@@ -27,7 +27,7 @@ namespace tessera::inline TESSERA_ISA {
 /// The x for which a standard normal variable is below x with probability p, 0 < p < 1; relative error about 1e-16
 /// (Wichura, "Algorithm AS 241", Applied Statistics 37, 1988).
 inline double normal_quantile(double p) {
-  const auto ratio = [](const double (&a)[8], const double (&b)[8], double r) {
+  const auto ratio = [](const double(&a)[8], const double(&b)[8], double r) {
     double top = a[7];
     double bottom = b[7];
     for (int i = 6; i >= 0; --i) {
@@ -47,8 +47,8 @@ inline double normal_quantile(double p) {
                            3.9307895800092710610e4,
                            2.8729085735721942674e4,
                            5.2264952788528545610e3};
-  constexpr double c[8] = {1.42343711074968357734e0, 4.63033784615654529590e0, 5.76949722146069140550e0,
-                           3.64784832476320460504e0, 1.27045825245236838258e0, 2.41780725177450611770e-1,
+  constexpr double c[8] = {1.42343711074968357734e0,  4.63033784615654529590e0, 5.76949722146069140550e0,
+                           3.64784832476320460504e0,  1.27045825245236838258e0, 2.41780725177450611770e-1,
                            2.27238449892691845833e-2, 7.74545014278341407640e-4};
   constexpr double d[8] = {1,
                            2.05319162663775882187e0,
@@ -58,7 +58,7 @@ inline double normal_quantile(double p) {
                            1.51986665636164571966e-2,
                            5.47593808499534494600e-4,
                            1.05075007164441684324e-9};
-  constexpr double e[8] = {6.65790464350110377720e0, 5.46378491116411436990e0, 1.78482653991729133580e0,
+  constexpr double e[8] = {6.65790464350110377720e0,  5.46378491116411436990e0,  1.78482653991729133580e0,
                            2.96560571828504891230e-1, 2.65321895265761230930e-2, 1.24266094738807843860e-3,
                            2.71155556874348757815e-5, 2.01033439929228813265e-7};
   constexpr double f[8] = {1,
@@ -133,14 +133,15 @@ class Random {
   /// True with probability p.
   bool bernoulli(double p) { return uniform() < p; }
 
-  /// Index i with probability weights[i] / sum. Throws std::invalid_argument on a negative or non-finite weight, or when
-  /// none is positive.
+  /// Index i with probability weights[i] / sum. Throws std::invalid_argument on a negative or non-finite weight, or
+  /// when none is positive.
   Index categorical(std::span<const double> weights) {
     double total = 0;
     Index last = -1;
     for (Index i = 0; i < static_cast<Index>(weights.size()); ++i) {
       const double weight = weights[static_cast<std::size_t>(i)];
-      require(is_finite(weight) && weight >= 0, "Random: expected finite weights of at least 0, found {} at {}", weight, i);
+      require(is_finite(weight) && weight >= 0, "Random: expected finite weights of at least 0, found {} at {}", weight,
+              i);
       total += weight;
       if (weight > 0) last = i;
     }

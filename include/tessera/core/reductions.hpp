@@ -25,8 +25,8 @@ inline double largest_logit(const char* who, std::span<const double> logits) {
   double largest = std::numeric_limits<double>::lowest();
   for (const double logit : logits) {
     if (!is_finite(logit)) {
-      require(std::bit_cast<std::uint64_t>(logit) == 0xfff0000000000000u, "{}: expected logits below infinity, found {}",
-              who, non_finite_name(logit));
+      require(std::bit_cast<std::uint64_t>(logit) == 0xfff0000000000000u,
+              "{}: expected logits below infinity, found {}", who, non_finite_name(logit));
     } else {
       largest = std::max(largest, logit);
     }
@@ -36,8 +36,8 @@ inline double largest_logit(const char* who, std::span<const double> logits) {
 
 }  // namespace detail
 
-/// log(sum of exp(logit)), through the largest logit. A logit of -inf counts as weight zero; without any other the result
-/// is the lowest double. Throws std::invalid_argument on NaN or +inf.
+/// log(sum of exp(logit)), through the largest logit. A logit of -inf counts as weight zero; without any other the
+/// result is the lowest double. Throws std::invalid_argument on NaN or +inf.
 inline double log_sum_exp(std::span<const double> logits) {
   const double largest = detail::largest_logit("log_sum_exp", logits);
   double sum = 0;
@@ -56,7 +56,8 @@ inline void softmax_into(std::span<const double> logits, std::span<double> proba
     probabilities[i] = is_finite(logits[i]) ? std::exp(logits[i] - largest) : 0;
     sum += probabilities[i];
   }
-  require(sum > 0 || logits.empty(), "softmax_into: expected at least one finite logit, found none among {}", logits.size());
+  require(sum > 0 || logits.empty(), "softmax_into: expected at least one finite logit, found none among {}",
+          logits.size());
   for (double& p : probabilities) p /= sum;
 }
 
@@ -77,8 +78,8 @@ inline double entropy_bits(std::span<const std::int64_t> counts) {
   return std::max(entropy, 0.0);
 }
 
-/// The same with the first-order bias of finite samples removed: (used - 1) / (2 N ln 2) bits are added, where `used` is
-/// the number of non-zero counts (Miller 1955; Madow's correction). Never above log2 of the number of counts.
+/// The same with the first-order bias of finite samples removed: (used - 1) / (2 N ln 2) bits are added, where `used`
+/// is the number of non-zero counts (Miller 1955; Madow's correction). Never above log2 of the number of counts.
 inline double entropy_bits_corrected(std::span<const std::int64_t> counts) {
   double total = 0;
   double used = 0;
@@ -102,7 +103,8 @@ inline double perplexity_corrected(std::span<const std::int64_t> counts) {
 inline double order_independent_sum(std::span<const double> values) {
   double largest = 0;
   for (const double value : values) {
-    require(is_finite(value), "order_independent_sum: expected finite values, found {}", detail::non_finite_name(value));
+    require(is_finite(value), "order_independent_sum: expected finite values, found {}",
+            detail::non_finite_name(value));
     largest = std::max(largest, std::abs(value));
   }
   if (values.empty()) return 0;

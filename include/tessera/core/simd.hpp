@@ -86,10 +86,10 @@ struct PlainVector {
   static Mask test(F f) {
     return Mask::each([&](int i) { return f(i) ? -1 : 0; });
   }
-#define TESSERA_LANEWISE(op)                                                           \
-  friend PlainVector operator op(const PlainVector& a, const PlainVector& b) {         \
-    return each([&](int i) { return a.lane[i] op b.lane[i]; });                        \
-  }                                                                                    \
+#define TESSERA_LANEWISE(op)                                                   \
+  friend PlainVector operator op(const PlainVector& a, const PlainVector& b) { \
+    return each([&](int i) { return a.lane[i] op b.lane[i]; });                \
+  }                                                                            \
   friend PlainVector& operator op##=(PlainVector& a, const PlainVector& b) { return a = a op b; }
   TESSERA_LANEWISE(+)
   TESSERA_LANEWISE(-)
@@ -232,10 +232,18 @@ TESSERA_INLINE V max(const V& a, const V& b) {
 
 #if defined(__GNUC__) && !defined(TESSERA_PLAIN_SIMD)
 #if defined(__AVX512F__)  // the unmasked forms read an undefined register, of which GCC 12 warns
-TESSERA_INLINE Vec<float> min(const Vec<float>& a, const Vec<float>& b) { return _mm512_maskz_min_ps(static_cast<__mmask16>(-1), a, b); }
-TESSERA_INLINE Vec<double> min(const Vec<double>& a, const Vec<double>& b) { return _mm512_maskz_min_pd(static_cast<__mmask8>(-1), a, b); }
-TESSERA_INLINE Vec<float> max(const Vec<float>& a, const Vec<float>& b) { return _mm512_maskz_max_ps(static_cast<__mmask16>(-1), a, b); }
-TESSERA_INLINE Vec<double> max(const Vec<double>& a, const Vec<double>& b) { return _mm512_maskz_max_pd(static_cast<__mmask8>(-1), a, b); }
+TESSERA_INLINE Vec<float> min(const Vec<float>& a, const Vec<float>& b) {
+  return _mm512_maskz_min_ps(static_cast<__mmask16>(-1), a, b);
+}
+TESSERA_INLINE Vec<double> min(const Vec<double>& a, const Vec<double>& b) {
+  return _mm512_maskz_min_pd(static_cast<__mmask8>(-1), a, b);
+}
+TESSERA_INLINE Vec<float> max(const Vec<float>& a, const Vec<float>& b) {
+  return _mm512_maskz_max_ps(static_cast<__mmask16>(-1), a, b);
+}
+TESSERA_INLINE Vec<double> max(const Vec<double>& a, const Vec<double>& b) {
+  return _mm512_maskz_max_pd(static_cast<__mmask8>(-1), a, b);
+}
 #elif defined(__AVX__)
 TESSERA_INLINE Vec<float> min(const Vec<float>& a, const Vec<float>& b) { return _mm256_min_ps(a, b); }
 TESSERA_INLINE Vec<double> min(const Vec<double>& a, const Vec<double>& b) { return _mm256_min_pd(a, b); }

@@ -17,8 +17,8 @@
 
 namespace tessera::inline TESSERA_ISA {
 
-/// `threads` workers including the caller, who works too while waiting. One job runs at a time: calls from several threads
-/// take turns, and a task that calls run() on its own pool runs the inner job alone, on its own thread.
+/// `threads` workers including the caller, who works too while waiting. One job runs at a time: calls from several
+/// threads take turns, and a task that calls run() on its own pool runs the inner job alone, on its own thread.
 class ThreadPool {
  public:
   /// Throws std::invalid_argument unless threads >= 1. Default: one per processor.

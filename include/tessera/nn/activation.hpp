@@ -88,7 +88,8 @@ template <class Scalar>
 void gelu_into(Batch<Scalar> input, Batch<std::remove_const_t<Scalar>> output) {
   using Value = std::remove_const_t<Scalar>;
   detail::require_same_shape("gelu_into", "an output", input, output);
-  detail::map_batches(output, [](const auto& x) { return detail::gelu_lanes<Value>(x); }, input);
+  detail::map_batches(
+      output, [](const auto& x) { return detail::gelu_lanes<Value>(x); }, input);
 }
 
 /// The same, returned.
@@ -102,12 +103,14 @@ RowMatrix<std::remove_const_t<Scalar>> gelu(Batch<Scalar> input) {
 /// grad_input = grad_output * gelu'(input). `grad_input` may be either of the others.
 /// Throws std::invalid_argument when the shapes differ.
 template <class Scalar, class Upstream>
-void gelu_backward_into(Batch<Scalar> input, Batch<Upstream> grad_output, Batch<std::remove_const_t<Scalar>> grad_input) {
+void gelu_backward_into(Batch<Scalar> input, Batch<Upstream> grad_output,
+                        Batch<std::remove_const_t<Scalar>> grad_input) {
   using Value = std::remove_const_t<Scalar>;
   detail::require_same_shape("gelu_backward_into", "grad_output", input, grad_output);
   detail::require_same_shape("gelu_backward_into", "grad_input", input, grad_input);
   detail::map_batches(
-      grad_input, [](const auto& x, const auto& g) { return g * detail::gelu_slope_lanes<Value>(x); }, input, grad_output);
+      grad_input, [](const auto& x, const auto& g) { return g * detail::gelu_slope_lanes<Value>(x); }, input,
+      grad_output);
 }
 
 /// max(x, 0) of every scalar. `output` may be the input. Throws std::invalid_argument when the shapes differ.
@@ -130,7 +133,8 @@ RowMatrix<std::remove_const_t<Scalar>> relu(Batch<Scalar> input) {
 /// grad_input = grad_output where input > 0, else 0 (at 0 the derivative counts as 0).
 /// `grad_input` may be either of the others. Throws std::invalid_argument when the shapes differ.
 template <class Scalar, class Upstream>
-void relu_backward_into(Batch<Scalar> input, Batch<Upstream> grad_output, Batch<std::remove_const_t<Scalar>> grad_input) {
+void relu_backward_into(Batch<Scalar> input, Batch<Upstream> grad_output,
+                        Batch<std::remove_const_t<Scalar>> grad_input) {
   using Value = std::remove_const_t<Scalar>;
   detail::require_same_shape("relu_backward_into", "grad_output", input, grad_output);
   detail::require_same_shape("relu_backward_into", "grad_input", input, grad_input);

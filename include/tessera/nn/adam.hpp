@@ -36,9 +36,7 @@ class Adam {
  public:
   /// Moments of zero for every scalar of `parameters`. Throws std::invalid_argument on options out of range.
   explicit Adam(const Parameters<Scalar>& parameters, const AdamOptions& options = {})
-      : options_(options),
-        mean_(Array::Zero(parameters.size())),
-        square_(Array::Zero(parameters.size())) {
+      : options_(options), mean_(Array::Zero(parameters.size())), square_(Array::Zero(parameters.size())) {
     require(options.beta1 >= 0 && options.beta1 < 1 && options.beta2 >= 0 && options.beta2 < 1,
             "Adam: expected beta1 and beta2 in [0, 1), found {} and {}", options.beta1, options.beta2);
     require(options.epsilon > 0 && options.weight_decay >= 0,
@@ -53,8 +51,7 @@ class Adam {
             parameters.size());
     ++steps_;
     const auto t = static_cast<double>(steps_);
-    const Coefficients c{static_cast<Scalar>(options_.beta1),
-                         static_cast<Scalar>(options_.beta2),
+    const Coefficients c{static_cast<Scalar>(options_.beta1), static_cast<Scalar>(options_.beta2),
                          static_cast<Scalar>(learning_rate / (1 - std::pow(options_.beta1, t))),
                          static_cast<Scalar>(1 / (1 - std::pow(options_.beta2, t))),
                          static_cast<Scalar>(1 - learning_rate * options_.weight_decay)};

@@ -123,7 +123,9 @@ class LayerNorm {
   /// Two passes: the mean first, then the squares around it, so that a large offset costs no digits.
   Statistics statistics(const Scalar* x) const {
     const auto size = static_cast<Scalar>(dimension());
-    const Scalar mean = detail::sum_vectors<Scalar>(dimension(), [](const auto& v) { return v; }, x) / size;
+    const Scalar mean = detail::sum_vectors<Scalar>(
+                            dimension(), [](const auto& v) { return v; }, x) /
+                        size;
     const auto square = [m = simd::broadcast(mean)](const auto& v) { return (v - m) * (v - m); };
     const Scalar sum = detail::sum_vectors<Scalar>(dimension(), square, x);
     return {mean, 1 / std::sqrt(sum / size + epsilon_)};

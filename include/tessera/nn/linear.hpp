@@ -24,9 +24,9 @@
 namespace tessera {
 
 struct LinearOptions {
-  Index inputs = 1;    // scalars in a row of the input, at least 1
-  Index outputs = 1;   // scalars in a row of the output, at least 1
-  double gain = 1;     // weights start as normal numbers of deviation gain / sqrt(inputs), biases as 0
+  Index inputs = 1;   // scalars in a row of the input, at least 1
+  Index outputs = 1;  // scalars in a row of the output, at least 1
+  double gain = 1;    // weights start as normal numbers of deviation gain / sqrt(inputs), biases as 0
 };
 
 }  // namespace tessera
@@ -36,8 +36,8 @@ namespace tessera::inline TESSERA_ISA {
 /// Weights and bias, or the gradient of a loss with respect to them.
 template <class Scalar>
 struct LinearWeights {
-  RowMatrix<Scalar> weights;                         // (outputs, inputs)
-  Eigen::RowVector<Scalar, Eigen::Dynamic> bias;     // (outputs)
+  RowMatrix<Scalar> weights;                      // (outputs, inputs)
+  Eigen::RowVector<Scalar, Eigen::Dynamic> bias;  // (outputs)
 };
 
 /// The layer. Its weights are plain data: read them, write them, load them.
@@ -50,8 +50,8 @@ class Linear {
 
   /// All weights zero. Throws std::invalid_argument unless both sizes are at least 1.
   explicit Linear(const LinearOptions& options) {
-    require(options.inputs >= 1 && options.outputs >= 1, "Linear: expected at least one input and output, found {} and {}",
-            options.inputs, options.outputs);
+    require(options.inputs >= 1 && options.outputs >= 1,
+            "Linear: expected at least one input and output, found {} and {}", options.inputs, options.outputs);
     parameters_.weights.setZero(options.outputs, options.inputs);
     parameters_.bias.setZero(options.outputs);
   }

@@ -21,7 +21,8 @@ double mean_squared_error(Batch<Scalar> prediction, Batch<Target> target) {
   double sum = 0;
   for (Index i = 0; i < prediction.count(); ++i) {
     sum += static_cast<double>(detail::sum_vectors<Value>(
-        prediction.dimension(), [](const auto& p, const auto& t) { return (p - t) * (p - t); }, prediction[i], target[i]));
+        prediction.dimension(), [](const auto& p, const auto& t) { return (p - t) * (p - t); }, prediction[i],
+        target[i]));
   }
   const Index scalars = prediction.count() * prediction.dimension();
   return scalars == 0 ? 0 : sum / static_cast<double>(scalars);

@@ -39,8 +39,8 @@ class Parameters {
     for (const Index extent : parameter.shape) product *= extent;
     const auto values = static_cast<Index>(parameter.values.size());
     require(find(parameter.name) == nullptr, "Parameters: expected a new name, found '{}' twice", parameter.name);
-    require(product == values, "Parameters: expected {} values for the shape of '{}', found {}", product, parameter.name,
-            values);
+    require(product == values, "Parameters: expected {} values for the shape of '{}', found {}", product,
+            parameter.name, values);
     require(parameter.gradients.empty() || parameter.gradients.size() == parameter.values.size(),
             "Parameters: expected {} gradients for '{}', found {}", values, parameter.name, parameter.gradients.size());
     size_ += values;
@@ -50,8 +50,8 @@ class Parameters {
   /// Adds a matrix (row-major, or a vector) and its gradient.
   template <class Matrix>
   void add(std::string name, Matrix& values, Matrix& gradients) {
-    require(gradients.size() == values.size(), "Parameters: expected {} gradients for '{}', found {}", values.size(), name,
-            gradients.size());
+    require(gradients.size() == values.size(), "Parameters: expected {} gradients for '{}', found {}", values.size(),
+            name, gradients.size());
     add({std::move(name), shape_of(values), span_of(values), span_of(gradients)});
   }
 

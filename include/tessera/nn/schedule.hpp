@@ -51,8 +51,8 @@ class ConstantSchedule {
 class StepSchedule {
  public:
   explicit StepSchedule(const StepScheduleOptions& options) : options_(options) {
-    require(options.rate >= 0 && options.factor >= 0, "StepSchedule: expected a rate and factor of at least 0, found {} and {}",
-            options.rate, options.factor);
+    require(options.rate >= 0 && options.factor >= 0,
+            "StepSchedule: expected a rate and factor of at least 0, found {} and {}", options.rate, options.factor);
     require(options.every >= 1, "StepSchedule: expected stages of at least 1 step, found {}", options.every);
   }
   double operator()(Index step) const {

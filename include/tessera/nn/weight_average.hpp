@@ -4,7 +4,8 @@
 
 // The exponential moving average of a model's weights beside any optimiser: after update n = 1, 2, ...
 //
-//   average <- average + (1 - a_n) (weights - average),   a_n = min(decay, (1 + n) / (10 + n)) with warm-up, else decay,
+//   average <- average + (1 - a_n) (weights - average),   a_n = min(decay, (1 + n) / (10 + n)) with warm-up, else
+//   decay,
 //
 // starting from the weights themselves, so that no bias needs correcting. The optimiser never sees the average: its
 // path is the same to the bit. Averages are kept in double: in float, steps of (1 - decay) of a small difference would
@@ -38,7 +39,8 @@ class WeightAverage {
   /// Starts from the weights as they are. Throws std::invalid_argument unless decay is in [0, 1).
   explicit WeightAverage(const Parameters<Scalar>& parameters, const WeightAverageOptions& options = {})
       : options_(options), average_(parameters.size()) {
-    require(options.decay >= 0 && options.decay < 1, "WeightAverage: expected a decay in [0, 1), found {}", options.decay);
+    require(options.decay >= 0 && options.decay < 1, "WeightAverage: expected a decay in [0, 1), found {}",
+            options.decay);
     for_each(parameters, [](const auto& weights, auto average) { average = weights.template cast<double>(); });
   }
 

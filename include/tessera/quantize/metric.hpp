@@ -11,8 +11,6 @@ namespace tessera {
 enum class Metric { squared_euclidean, cosine };
 
 /// The name used in files and messages.
-constexpr const char* metric_name(Metric metric) {
-  return metric == Metric::cosine ? "cosine" : "squared_euclidean";
-}
+constexpr const char* metric_name(Metric metric) { return metric == Metric::cosine ? "cosine" : "squared_euclidean"; }
 
 }  // namespace tessera

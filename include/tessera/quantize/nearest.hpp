@@ -6,14 +6,14 @@
 //
 //     argmin_k |x - c_k|^2      or, for the cosine metric,      argmax_k x.c_k / |c_k|
 //
-// as exact arithmetic of the given numbers decides it, the lowest index on ties. Tokens are therefore the same for every
-// batch split, thread count, instruction set and compiler flag, and for any common offset of the data that the numbers
-// can represent.
+// as exact arithmetic of the given numbers decides it, the lowest index on ties. Tokens are therefore the same for
+// every batch split, thread count, instruction set and compiler flag, and for any common offset of the data that the
+// numbers can represent.
 //
-// A scan at the machine's multiply-add rate finds, per query, the best cell of a few codes and the best score outside it
-// (detail/code_scan.hpp). If the gap exceeds a proven bound on the rounding error (detail/code_panels.hpp), the nearest
-// code is in that cell; the few queries whose gap does not are settled among the codes within the bound, in double, and
-// what double cannot separate, in integers (detail/exact_order.hpp).
+// A scan at the machine's multiply-add rate finds, per query, the best cell of a few codes and the best score outside
+// it (detail/code_scan.hpp). If the gap exceeds a proven bound on the rounding error (detail/code_panels.hpp), the
+// nearest code is in that cell; the few queries whose gap does not are settled among the codes within the bound, in
+// double, and what double cannot separate, in integers (detail/exact_order.hpp).
 
 #include <algorithm>
 #include <array>
@@ -51,16 +51,16 @@ class NearestCodeWorkspace {
 
  private:
   friend class NearestCode<Scalar>;
-  AlignedVector<Scalar> packed;                    // [tile][dimension][row]
-  std::vector<Scalar> squares;                     // |x - mean|^2 of each query
-  AlignedVector<detail::ScanState<Scalar>> states;// one per query
+  AlignedVector<Scalar> packed;                     // [tile][dimension][row]
+  std::vector<Scalar> squares;                      // |x - mean|^2 of each query
+  AlignedVector<detail::ScanState<Scalar>> states;  // one per query
 };
 
 /// Exact nearest-code search in a codebook of K codes of D dimensions, float or double.
 ///
 /// Construction copies and packs the codebook (O(K D)); the object is immutable and may serve many threads. A search
-/// costs N K D multiply-adds; no memory grows as N x K. Queries must be finite: quantizers check theirs, others may call
-/// require_finite. A query that is not finite gets some valid token.
+/// costs N K D multiply-adds; no memory grows as N x K. Queries must be finite: quantizers check theirs, others may
+/// call require_finite. A query that is not finite gets some valid token.
 template <class Scalar>
 class NearestCode {
  public:
@@ -193,9 +193,9 @@ class NearestCode {
       const Index count = std::min(group, end - first);
       scan_group(queries, first, count, workspace);
       for (Index i = 0; i < count; ++i) {
-        *tokens[first + i] = static_cast<Token>(
-            settle(queries[first + i], workspace.states[static_cast<std::size_t>(i)],
-                   workspace.squares[static_cast<std::size_t>(i)]));
+        *tokens[first + i] =
+            static_cast<Token>(settle(queries[first + i], workspace.states[static_cast<std::size_t>(i)],
+                                      workspace.squares[static_cast<std::size_t>(i)]));
       }
     }
   }
@@ -234,7 +234,7 @@ class NearestCode {
   void pack_tile(Batch<const Scalar> queries, Index first, Index count, Workspace& workspace, Index position) const {
     Scalar* packed = workspace.packed.data() + position * dimension();
     const auto relative = [&](Scalar x, Index d) { return panels_.query_value(x, d); };
-    detail::pack_row_tile<row_count>(queries, first, count, packed, relative);
+    pack_row_tile<row_count>(queries, first, count, packed, relative);
     std::array<Scalar, row_count> squares{};
     for (Index d = 0; d < dimension(); ++d, packed += row_count) {
       TESSERA_UNROLL
@@ -245,14 +245,17 @@ class NearestCode {
 
   /// The nearest code of x, given what the scan found.
   TESSERA_INLINE Index settle(const Scalar* x, const State& state, Scalar square) const {
-    if (!panels_.is_reliable_for(square)) [[unlikely]] return nearest_of_range(x, 0, codebook_size());
+    if (!panels_.is_reliable_for(square)) [[unlikely]]
+      return nearest_of_range(x, 0, codebook_size());
     const detail::ScanWinner<Scalar> found = detail::winner(state);
     const Scalar limit = found.score + panels_.slack(square, found.cell);
-    if (!(found.runner_up > limit)) [[unlikely]] return nearest_below(x, limit);
+    if (!(found.runner_up > limit)) [[unlikely]]
+      return nearest_below(x, limit);
     const Index first = found.cell * cell_size;
     const Index valid = std::min<Index>(cell_size, codebook_size() - first);
     const unsigned nearest = nearest_in_cell(x, first, square) & ((1u << valid) - 1);
-    if (!std::has_single_bit(nearest)) [[unlikely]] return nearest_of_range(x, first, first + valid);
+    if (!std::has_single_bit(nearest)) [[unlikely]]
+      return nearest_of_range(x, first, first + valid);
     return first + std::countr_zero(nearest);
   }
 

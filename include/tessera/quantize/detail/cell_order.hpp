@@ -19,7 +19,8 @@ namespace detail {
 template <class Scalar, int count>
 class CellOrder {
  public:
-  CellOrder(const Scalar* codes, Index stride, Index dimension) : codes_(codes), stride_(stride), dimension_(dimension) {}
+  CellOrder(const Scalar* codes, Index stride, Index dimension)
+      : codes_(codes), stride_(stride), dimension_(dimension) {}
 
   TESSERA_INLINE unsigned nearest_by_distance(const Scalar* x) const {
     Values distances = sum(x, [](const auto& a, const auto& b) {
@@ -36,7 +37,8 @@ class CellOrder {
                                             Scalar norm) const {
     Values cosines = sum(x, [](const auto& a, const auto& b) { return a * b; });
     cosines.scale_and_negate(inverse_norms);
-    const Scalar error = Scalar(4.5) * terms() * unit_roundoff * norm + flushed * terms() * (1 + norm) * (1 + largest_inverse);
+    const Scalar error =
+        Scalar(4.5) * terms() * unit_roundoff * norm + flushed * terms() * (1 + norm) * (1 + largest_inverse);
     return cosines.at_most(cosines.smallest() + error);
   }
 

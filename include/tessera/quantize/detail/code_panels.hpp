@@ -11,9 +11,9 @@
 //     n' u (|x|^2/2 + 3 |c|^2/2),    n' = 1.1 (n + 5)
 //
 // (standard bounds for chains of n+1 roundings of |x||c| <= (|x|^2 + |c|^2)/2, for the rounding of x - mean, c - mean
-// and of |c|^2/2 itself; Higham, "Accuracy and Stability of Numerical Algorithms", ch. 3). The code's share of the bound
-// is subtracted from its start value, so that scores are lower bounds, up to a term of x alone. If the best score m
-// belongs to code w, no code whose score exceeds m + n' u |x|^2 + 6 n' u |w|^2/2 can be as near as w.
+// and of |c|^2/2 itself; Higham, "Accuracy and Stability of Numerical Algorithms", ch. 3). The code's share of the
+// bound is subtracted from its start value, so that scores are lower bounds, up to a term of x alone. If the best score
+// m belongs to code w, no code whose score exceeds m + n' u |x|^2 + 6 n' u |w|^2/2 can be as near as w.
 //
 // Cosine: scores are -x.c/|c| with codes normalised in double; their error is at most 2 n' u |x|.
 
@@ -25,9 +25,9 @@
 #include <type_traits>
 #include <vector>
 
+#include <tessera/core/aligned_vector.hpp>
 #include <tessera/core/batch.hpp>
-#include <tessera/core/detail/aligned_vector.hpp>
-#include <tessera/core/detail/panel_tile.hpp>
+#include <tessera/core/panel_tile.hpp>
 #include <tessera/quantize/metric.hpp>
 
 namespace tessera::inline TESSERA_ISA {
@@ -105,7 +105,8 @@ class CodePanels {
   void set_center(Batch<const Scalar> codes) {
     for (Index d = 0; d < dimension_; ++d) {
       double mean = 0;  // scaled first: a sum of huge codes must not overflow
-      for (Index code = 0; code < size_; ++code) mean += static_cast<double>(codes[code][d]) / static_cast<double>(size_);
+      for (Index code = 0; code < size_; ++code)
+        mean += static_cast<double>(codes[code][d]) / static_cast<double>(size_);
       center_[static_cast<std::size_t>(d)] = static_cast<Scalar>(mean);
     }
   }
@@ -157,9 +158,7 @@ class CodePanels {
   }
 
   /// By bits: a comparison may take subnormals for zero.
-  static bool is_zero(Scalar value) {
-    return std::bit_cast<Bits>(value) << 1 == 0;
-  }
+  static bool is_zero(Scalar value) { return std::bit_cast<Bits>(value) << 1 == 0; }
 
   Metric metric_ = Metric::squared_euclidean;
   Index dimension_ = 0;
@@ -168,11 +167,11 @@ class CodePanels {
   bool reliable_ = false;
   Scalar slack_ = 0;
   Scalar largest_inverse_norm_ = 0;
-  std::vector<Scalar> center_;      // subtracted from queries and codes; zero for cosine
-  AlignedVector<Scalar> values_;    // [panel][dimension][width]
-  AlignedVector<Scalar> start_;     // [panel][width]: the code's own part of its score, lowered by its error
+  std::vector<Scalar> center_;         // subtracted from queries and codes; zero for cosine
+  AlignedVector<Scalar> values_;       // [panel][dimension][width]
+  AlignedVector<Scalar> start_;        // [panel][width]: the code's own part of its score, lowered by its error
   std::vector<Scalar> inverse_norms_;  // of each code, cosine only
-  std::vector<Scalar> cell_slack_;  // [panel][cell]: the largest share of the bound among the cell's codes
+  std::vector<Scalar> cell_slack_;     // [panel][cell]: the largest share of the bound among the cell's codes
 };
 
 }  // namespace detail

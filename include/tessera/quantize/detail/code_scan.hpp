@@ -3,9 +3,9 @@
 #pragma once
 
 // One pass over the panels of a codebook for a register tile of queries. Per lane it keeps the best score, the panel it
-// came from, and the second-best score among cells. Taking the minimum over the vectors of a panel first makes that cost
-// less than one operation per vector of codes: the panel's codes that share a lane (a cell) are told apart afterwards,
-// only for the winner.
+// came from, and the second-best score among cells. Taking the minimum over the vectors of a panel first makes that
+// cost less than one operation per vector of codes: the panel's codes that share a lane (a cell) are told apart
+// afterwards, only for the winner.
 
 #include <algorithm>
 #include <atomic>
@@ -13,7 +13,7 @@
 #include <vector>
 
 #include <tessera/core/batch.hpp>
-#include <tessera/core/detail/panel_tile.hpp>
+#include <tessera/core/panel_tile.hpp>
 #include <tessera/quantize/detail/code_panels.hpp>
 
 namespace tessera::inline TESSERA_ISA {

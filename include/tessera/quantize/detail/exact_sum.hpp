@@ -2,10 +2,10 @@
 // Copyright (c) 2026 the tessera authors
 #pragma once
 
-// Sums of products of floats or doubles without any rounding: a fixed-point integer wide enough for every product of two
-// finite doubles (Kulisch, "Computer Arithmetic and Validity", 2008, ch. 8). Only integer instructions touch the values, so
-// that no compiler flag can spoil it. It decides what floating point cannot: which of two nearly equal distances is
-// smaller.
+// Sums of products of floats or doubles without any rounding: a fixed-point integer wide enough for every product of
+// two finite doubles (Kulisch, "Computer Arithmetic and Validity", 2008, ch. 8). Only integer instructions touch the
+// values, so that no compiler flag can spoil it. It decides what floating point cannot: which of two nearly equal
+// distances is smaller.
 
 #include <algorithm>
 #include <bit>
@@ -136,7 +136,8 @@ class ExactSum {
     }
   }
 
-  // Products reach 2^(2 * 2045 + 106) in units of the square of the smallest subnormal; 62 bits above for sums and sign.
+  // Products reach 2^(2 * 2045 + 106) in units of the square of the smallest subnormal; 62 bits above for sums and
+  // sign.
   static constexpr std::size_t size = (2 * 2045 + 106 + 1 + 61 + 63) / 64;
   std::uint64_t words_[size] = {};
 };

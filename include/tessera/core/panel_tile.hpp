@@ -15,7 +15,6 @@
 #include <tessera/core/simd.hpp>
 
 namespace tessera::inline TESSERA_ISA {
-namespace detail {
 
 /// The register blocking: `rows` x `vectors` accumulators, `vectors` columns' vectors and one broadcast fit the
 /// registers, and there are enough independent chains to hide the latency of the multiply-add.
@@ -53,7 +52,8 @@ struct PanelTile {
     }
   }
 
-  /// Adds rows times columns over `inner` dimensions. `rows` is [inner][row_count], `panel` is [inner][vectors * lanes].
+  /// Adds rows times columns over `inner` dimensions. `rows` is [inner][row_count], `panel` is [inner][vectors *
+  /// lanes].
   TESSERA_INLINE void accumulate(const Scalar* rows, const Scalar* panel, Index inner) {
     for (Index d = 0; d < inner; ++d, rows += row_count, panel += vectors * lanes) {
       Vector column[vectors];
@@ -83,5 +83,4 @@ TESSERA_INLINE void pack_row_tile(Batch<const Scalar> batch, Index begin, Index 
   }
 }
 
-}  // namespace detail
 }  // namespace tessera::inline TESSERA_ISA
