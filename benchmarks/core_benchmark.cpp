@@ -50,7 +50,7 @@ void normal_standard(benchmark::State& state) {
 /// Times `body(matrix)`, which reads a matrix once.
 template <class Body>
 void read_matrix(benchmark::State& state, LayerShape shape, Body body) {
-  const RowMatrix<float> matrix = normal_matrix(Role::queries, shape.count, shape.inputs);
+  const RowMatrix<float>& matrix = normal_matrix(Role::queries, shape.count, shape.inputs);
   for (auto _ : state) {
     body(matrix);
     benchmark::ClobberMemory();

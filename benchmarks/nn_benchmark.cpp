@@ -32,8 +32,8 @@ double operations(const LayerShape& shape) {
 }
 
 void linear(benchmark::State& state, LayerShape shape, Execution execution = {}) {
-  const RowMatrix<float> weights = normal_matrix(Role::weights, shape.outputs, shape.inputs);
-  const RowMatrix<float> input = normal_matrix(Role::queries, shape.count, shape.inputs);
+  const RowMatrix<float>& weights = normal_matrix(Role::weights, shape.outputs, shape.inputs);
+  const RowMatrix<float>& input = normal_matrix(Role::queries, shape.count, shape.inputs);
   const PanelMatrix<float> panels(rows(weights));
   RowMatrix<float> output(shape.count, shape.outputs);
   for (auto _ : state) {
@@ -44,8 +44,8 @@ void linear(benchmark::State& state, LayerShape shape, Execution execution = {})
 }
 
 void linear_eigen(benchmark::State& state, LayerShape shape) {
-  const RowMatrix<float> weights = normal_matrix(Role::weights, shape.outputs, shape.inputs);
-  const RowMatrix<float> input = normal_matrix(Role::queries, shape.count, shape.inputs);
+  const RowMatrix<float>& weights = normal_matrix(Role::weights, shape.outputs, shape.inputs);
+  const RowMatrix<float>& input = normal_matrix(Role::queries, shape.count, shape.inputs);
   const Eigen::RowVectorXf bias = Eigen::RowVectorXf::Zero(shape.outputs);
   RowMatrix<float> output(shape.count, shape.outputs);
   for (auto _ : state) {
@@ -57,8 +57,8 @@ void linear_eigen(benchmark::State& state, LayerShape shape) {
 }
 
 void linear_training(benchmark::State& state, LayerShape shape) {
-  const RowMatrix<float> input = normal_matrix(Role::queries, shape.count, shape.inputs);
-  const RowMatrix<float> grad_output = normal_matrix(Role::gradient, shape.count, shape.outputs);
+  const RowMatrix<float>& input = normal_matrix(Role::queries, shape.count, shape.inputs);
+  const RowMatrix<float>& grad_output = normal_matrix(Role::gradient, shape.count, shape.outputs);
   Linear<float> layer({.inputs = shape.inputs, .outputs = shape.outputs});
   layer.weights() = normal_matrix(Role::weights, shape.outputs, shape.inputs);
   auto gradient = layer.make_gradient();
@@ -74,7 +74,7 @@ void linear_training(benchmark::State& state, LayerShape shape) {
 /// Times `body(input, output)` on matrices of one shape.
 template <class Body>
 void map_matrix(benchmark::State& state, LayerShape shape, Body body) {
-  const RowMatrix<float> input = normal_matrix(Role::queries, shape.count, shape.inputs);
+  const RowMatrix<float>& input = normal_matrix(Role::queries, shape.count, shape.inputs);
   RowMatrix<float> output(shape.count, shape.inputs);
   for (auto _ : state) {
     body(input, output);

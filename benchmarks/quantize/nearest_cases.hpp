@@ -9,7 +9,8 @@
 //   nearest_eigen/K/D/N    Eigen: product of a tile of 64 queries with the codebook, then minCoeff of each row
 //   nearest_one/K/D        one vector a call; counter `bytes`: codebook bytes read per second
 //   nearest_one_eigen/K/D  Eigen: product of the codebook with the vector, then minCoeff
-//   nearest_memory/K/D/N   a search whose N x K table would not fit; the program's peak memory is what counts
+//   nearest_memory/K/D/N   a search whose N x K table would take gigabytes; number `peak_memory`: of the
+//                          program so far, in bytes
 
 #include <algorithm>
 #include <cstdint>
@@ -35,8 +36,8 @@ inline double search_operations(const SearchShape& shape) {
 
 template <class Scalar>
 void nearest(benchmark::State& state, SearchShape shape, Metric metric, Execution execution = {}) {
-  const RowMatrix<Scalar> queries = normal_matrix<Scalar>(Role::queries, shape.count, shape.dimension);
-  const RowMatrix<Scalar> codebook = normal_matrix<Scalar>(Role::codebook, shape.codes, shape.dimension);
+  const RowMatrix<Scalar>& queries = normal_matrix<Scalar>(Role::queries, shape.count, shape.dimension);
+  const RowMatrix<Scalar>& codebook = normal_matrix<Scalar>(Role::codebook, shape.codes, shape.dimension);
   const NearestCode<Scalar> search(rows(codebook), metric);
   Tokens<std::int64_t> tokens(shape.count, 1);
   for (auto _ : state) {
@@ -48,8 +49,8 @@ void nearest(benchmark::State& state, SearchShape shape, Metric metric, Executio
 
 inline void nearest_one(benchmark::State& state, SearchShape shape) {
   constexpr Index stream = 256;  // different vectors, so that no branch is learnt by heart
-  const RowMatrix<float> queries = normal_matrix(Role::queries, stream, shape.dimension);
-  const RowMatrix<float> codebook = normal_matrix(Role::codebook, shape.codes, shape.dimension);
+  const RowMatrix<float>& queries = normal_matrix(Role::queries, stream, shape.dimension);
+  const RowMatrix<float>& codebook = normal_matrix(Role::codebook, shape.codes, shape.dimension);
   const NearestCode<float> search(rows(codebook));
   NearestCodeWorkspace<float> workspace(search);
   Tokens<std::int64_t> token(1, 1);
@@ -65,8 +66,8 @@ inline void nearest_one(benchmark::State& state, SearchShape shape) {
 /// argmin_k |c_k|^2 - 2 x.c_k, tile by tile.
 inline void nearest_eigen(benchmark::State& state, SearchShape shape) {
   constexpr Index tile = 64;
-  const RowMatrix<float> queries = normal_matrix(Role::queries, shape.count, shape.dimension);
-  const RowMatrix<float> codebook = normal_matrix(Role::codebook, shape.codes, shape.dimension);
+  const RowMatrix<float>& queries = normal_matrix(Role::queries, shape.count, shape.dimension);
+  const RowMatrix<float>& codebook = normal_matrix(Role::codebook, shape.codes, shape.dimension);
   const Eigen::RowVectorXf squares = codebook.rowwise().squaredNorm().transpose();
   RowMatrix<float> scores(tile, shape.codes);
   Tokens<std::int64_t> tokens(shape.count, 1);
@@ -88,8 +89,8 @@ inline void nearest_eigen(benchmark::State& state, SearchShape shape) {
 
 inline void nearest_one_eigen(benchmark::State& state, SearchShape shape) {
   constexpr Index stream = 256;
-  const RowMatrix<float> queries = normal_matrix(Role::queries, stream, shape.dimension);
-  const RowMatrix<float> codebook = normal_matrix(Role::codebook, shape.codes, shape.dimension);
+  const RowMatrix<float>& queries = normal_matrix(Role::queries, stream, shape.dimension);
+  const RowMatrix<float>& codebook = normal_matrix(Role::codebook, shape.codes, shape.dimension);
   const Eigen::VectorXf squares = codebook.rowwise().squaredNorm();
   Eigen::VectorXf scores(shape.codes);
   Index next = 0;
@@ -128,6 +129,7 @@ inline void register_nearest() {
   for (const SearchShape& shape : memory_shapes) {
     RegisterBenchmark(fmt::format("nearest_memory/{}", shape.name()).c_str(), [=](benchmark::State& state) {
       nearest<float>(state, shape, Metric::squared_euclidean);
+      set_number(state, "peak_memory", peak_memory());
     })->Iterations(1)->Unit(benchmark::kMillisecond);
   }
 }

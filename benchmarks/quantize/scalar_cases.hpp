@@ -28,7 +28,7 @@
 
 namespace tessera::benchmarks {
 
-inline RowMatrix<float> latents_of(const ScalarShape& shape) {
+inline const RowMatrix<float>& latents_of(const ScalarShape& shape) {
   return normal_matrix(Role::latents, shape.count, static_cast<Index>(shape.levels.size()));
 }
 
@@ -41,7 +41,7 @@ inline FiniteScalarQuantizer<float> scalar_quantizer(const ScalarShape& shape) {
 }
 
 inline void fsq_encode(benchmark::State& state, ScalarShape shape, Execution execution = {}) {
-  const RowMatrix<float> latents = latents_of(shape);
+  const RowMatrix<float>& latents = latents_of(shape);
   const auto quantizer = scalar_quantizer(shape);
   Tokens<std::int32_t> tokens = Tokens<std::int32_t>::Zero(shape.count, 1);
   for (auto _ : state) {
@@ -52,7 +52,7 @@ inline void fsq_encode(benchmark::State& state, ScalarShape shape, Execution exe
 }
 
 inline void fsq_decode(benchmark::State& state, ScalarShape shape) {
-  const RowMatrix<float> latents = latents_of(shape);
+  const RowMatrix<float>& latents = latents_of(shape);
   const auto quantizer = scalar_quantizer(shape);
   Tokens<std::int32_t> tokens = quantizer.encode<std::int32_t>(rows(latents));
   RowMatrix<float> codes = RowMatrix<float>::Zero(shape.count, quantizer.dimension());
@@ -64,8 +64,8 @@ inline void fsq_decode(benchmark::State& state, ScalarShape shape) {
 }
 
 inline void fsq_training(benchmark::State& state, ScalarShape shape) {
-  const RowMatrix<float> latents = latents_of(shape);
-  const RowMatrix<float> grad_codes = normal_matrix(Role::gradient, latents.rows(), latents.cols());
+  const RowMatrix<float>& latents = latents_of(shape);
+  const RowMatrix<float>& grad_codes = normal_matrix(Role::gradient, latents.rows(), latents.cols());
   const auto quantizer = scalar_quantizer(shape);
   FiniteScalarQuantizer<float>::Result result;
   FiniteScalarQuantizer<float>::Gradients gradients;
@@ -105,7 +105,7 @@ class ScalarFormula {
 /// Blocks of vectors as columns: features contiguous, whole arrays per expression.
 inline void fsq_encode_eigen(benchmark::State& state, ScalarShape shape) {
   constexpr Index block = 1024;
-  const RowMatrix<float> latents = latents_of(shape);
+  const RowMatrix<float>& latents = latents_of(shape);
   const ScalarFormula formula(shape.levels);
   Tokens<std::int32_t> tokens = Tokens<std::int32_t>::Zero(shape.count, 1);
   Eigen::ArrayXXf z(latents.cols(), block);
@@ -125,8 +125,8 @@ inline void fsq_encode_eigen(benchmark::State& state, ScalarShape shape) {
 
 inline void fsq_training_eigen(benchmark::State& state, ScalarShape shape) {
   constexpr Index block = 1024;
-  const RowMatrix<float> latents = latents_of(shape);
-  const RowMatrix<float> grad_codes = normal_matrix(Role::gradient, latents.rows(), latents.cols());
+  const RowMatrix<float>& latents = latents_of(shape);
+  const RowMatrix<float>& grad_codes = normal_matrix(Role::gradient, latents.rows(), latents.cols());
   const ScalarFormula formula(shape.levels);
   const Eigen::ArrayXf slope = formula.half / formula.width;
   Tokens<std::int64_t> tokens = Tokens<std::int64_t>::Zero(shape.count, 1);

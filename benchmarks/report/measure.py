@@ -3,7 +3,6 @@
 """Runs tessera's benchmark programs and the peers, one case at a time."""
 
 import json
-import os
 import pathlib
 import re
 import subprocess
@@ -46,14 +45,6 @@ class Programs:
         self.context[program] = report["context"]
         return {plain(entry["name"]): figures(entry) for entry in report["benchmarks"]}
 
-    def peak_memory(self, program, name):
-        """The most memory, in bytes, that a program held while it ran one benchmark."""
-        command = [str(self.path(program)), f"--benchmark_filter=^{name}(/iterations:1)*$"]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        return usage.ru_maxrss * 1024 if process.returncode == 0 else None
-
 
 def plain(name):
     return re.sub(r"(/real_time|/iterations:\d+)+$", "", name)
@@ -67,6 +58,8 @@ def figures(entry):
         if counter in entry:
             clock = "real_time" if entry["name"].endswith("/real_time") else "cpu_time"
             result[counter] = entry[counter] * entry[clock] * unit
+    if "peak_memory" in entry:
+        result["peak_memory"] = entry["peak_memory"]
     return result
 
 

@@ -34,11 +34,11 @@ def parse_arguments():
     parser.add_argument("--build", default=ROOT / "build/release", help="a build folder with the benchmarks in it")
     parser.add_argument("--output", default="benchmark-report", help="where the report is written")
     parser.add_argument("--peers", default=ROOT / "build/peers", help="the peers' environment")
-    parser.add_argument("--rounds", type=int, help="turns of each contender (default 5, or 1 with --quick)")
+    parser.add_argument("--rounds", type=int, help="turns of each contender (default 3, or 1 with --quick)")
     parser.add_argument("--quick", action="store_true", help="one short turn each: a look, not a measurement")
     parser.add_argument("--only", default="", help="only the benchmarks whose name matches")
     arguments = parser.parse_args()
-    arguments.rounds = arguments.rounds or (1 if arguments.quick else 5)
+    arguments.rounds = arguments.rounds or (1 if arguments.quick else 3)
     arguments.seconds = 0.05 if arguments.quick else 0.2  # of one contender's turn
     return arguments
 
@@ -116,11 +116,8 @@ def measure_section(section, arguments, programs, peers):
 def measure_memory(programs, only):
     """Peak memory of searches that differ in the number of queries alone: what grows with N x K would show."""
     names = [name for name in programs.names("quantize_benchmark") if name.startswith("nearest_memory/")]
-    found = {}
-    for name in names:
-        if re.search(only, name):
-            found[name] = programs.peak_memory("quantize_benchmark", name)
-    return found
+    runs = {name: programs.run("quantize_benchmark", [name], 0.05) for name in names if re.search(only, name)}
+    return {name: run[name].get("peak_memory") for name, run in runs.items()}  # each in a process of its own
 
 
 def main():

@@ -5,7 +5,9 @@
 // The data of the benchmarks: drawn from a seed, so that every program and every peer works on the same numbers.
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <fmt/core.h>
@@ -18,12 +20,17 @@ namespace tessera::benchmarks {
 /// What a matrix is for; each has random numbers of its own.
 enum class Role : std::uint64_t { codebook = 1, queries = 2, latents = 3, gradient = 4, weights = 5 };
 
-/// (count, dimension) independent normal numbers.
+/// (count, dimension) independent normal numbers: drawn once, kept while the program runs. Fewer rows are the first ones
+/// of more.
 template <class Scalar = float>
-RowMatrix<Scalar> normal_matrix(Role role, Index count, Index dimension) {
-  Random random(static_cast<std::uint64_t>(role), static_cast<std::uint64_t>(dimension));
-  RowMatrix<Scalar> matrix(count, dimension);
-  for (Index i = 0; i < matrix.size(); ++i) matrix.data()[i] = static_cast<Scalar>(random.normal());
+const RowMatrix<Scalar>& normal_matrix(Role role, Index count, Index dimension) {
+  static std::map<std::tuple<Role, Index, Index>, RowMatrix<Scalar>> drawn;
+  RowMatrix<Scalar>& matrix = drawn[{role, count, dimension}];
+  if (matrix.size() == 0) {
+    Random random(static_cast<std::uint64_t>(role), static_cast<std::uint64_t>(dimension));
+    matrix.resize(count, dimension);
+    for (Index i = 0; i < matrix.size(); ++i) matrix.data()[i] = static_cast<Scalar>(random.normal());
+  }
   return matrix;
 }
 
