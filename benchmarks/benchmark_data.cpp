@@ -41,7 +41,8 @@ class Needs {
   void write(const std::filesystem::path& folder) const {
     for (const auto& [key, count] : counts_) {
       const auto& [role, dimension] = key;
-      write_npy(folder / fmt::format("{}_{}.npy", role_names.at(role), dimension), normal_matrix(role, count, dimension));
+      write_npy(folder / fmt::format("{}_{}.npy", role_names.at(role), dimension),
+                normal_matrix(role, count, dimension));
     }
   }
 
@@ -86,7 +87,8 @@ void write_tokens(const std::filesystem::path& folder) {
     write_npy(folder / tokens_file("vq_encode/" + shape.name()), tokens);
   }
   for (const ScalarShape& shape : scalar_shapes) {
-    const RowMatrix<float>& latents = normal_matrix(Role::latents, shape.count, static_cast<Index>(shape.levels.size()));
+    const RowMatrix<float>& latents =
+        normal_matrix(Role::latents, shape.count, static_cast<Index>(shape.levels.size()));
     const FiniteScalarQuantizer<float> quantizer({.levels = shape.levels, .dialect = FsqDialect::lucidrains});
     write_npy(folder / tokens_file("fsq_encode/" + shape.name()), quantizer.encode(rows(latents)));
   }

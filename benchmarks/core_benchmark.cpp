@@ -5,15 +5,16 @@
 //
 //   normal/N, normal_standard/N             normal numbers: ours; std::mt19937_64 with std::normal_distribution
 //   all_finite/D/N, all_finite_eigen/D/N    is every scalar finite
-//   grid_sums/D/N, grid_sums_eigen/D/N      the sum of all vectors: on a grid, in any order the same; Eigen's colwise().sum()
+//   grid_sums/D/N, grid_sums_eigen/D/N      the sum of all vectors: on a grid, in any order the same; Eigen's
+//   colwise().sum()
 
 #include <cstdint>
 #include <random>
 #include <vector>
 
-#include <Eigen/Core>
 #include <benchmark/benchmark.h>
 #include <fmt/core.h>
+#include <Eigen/Core>
 
 #include <tessera/core/finite.hpp>
 #include <tessera/core/grid.hpp>

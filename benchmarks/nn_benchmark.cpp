@@ -10,9 +10,9 @@
 
 #include <cmath>
 
-#include <Eigen/Core>
 #include <benchmark/benchmark.h>
 #include <fmt/core.h>
+#include <Eigen/Core>
 
 #include <tessera/core/panel_product.hpp>
 #include <tessera/core/thread_pool.hpp>
@@ -28,7 +28,8 @@ namespace tessera::benchmarks {
 namespace {
 
 double operations(const LayerShape& shape) {
-  return 2.0 * static_cast<double>(shape.outputs) * static_cast<double>(shape.inputs) * static_cast<double>(shape.count);
+  return 2.0 * static_cast<double>(shape.outputs) * static_cast<double>(shape.inputs) *
+         static_cast<double>(shape.count);
 }
 
 void linear(benchmark::State& state, LayerShape shape, Execution execution = {}) {

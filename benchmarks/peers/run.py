@@ -3,13 +3,13 @@
 # Copyright (c) 2026 the tessera authors
 """Times the peers on the data that benchmark_data wrote, one thread.
 
-    run.py --data FOLDER --list            prints what is there: one JSON line with the peers and their cases
-    run.py --data FOLDER                   serves: each line of standard input is a request
-                                               {"case": "faiss nearest/1024/8/16384", "seconds": 0.3}
-                                           and each answer one JSON line, {"seconds": time of one run} or {"missing": why}
-    run.py --data FOLDER --case CASE       the same for one case
+    run.py --data FOLDER --list          prints what is there: one JSON line with the peers and their cases
+    run.py --data FOLDER                 serves: each line of standard input is a request
+                                             {"case": "faiss nearest/1024/8/16384", "seconds": 0.3}
+                                         and each answer one JSON line: {"seconds": of one run} or {"missing": why}
+    run.py --data FOLDER --case CASE     the same for one case
 
-A case is a peer and a name of tessera's benchmark. Kept alive for a whole report, so that ours and theirs can take turns.
+A case is a peer and the name of a benchmark. The process lives for a whole report, so that ours and theirs take turns.
 `agreement` in an answer is the share of tokens equal to tessera's.
 """
 

@@ -16,9 +16,9 @@
 #include <cstdint>
 #include <string>
 
-#include <Eigen/Core>
 #include <benchmark/benchmark.h>
 #include <fmt/core.h>
+#include <Eigen/Core>
 
 #include <tessera/core/thread_pool.hpp>
 #include <tessera/quantize/nearest.hpp>
@@ -127,10 +127,13 @@ inline void register_nearest() {
                       [=](benchmark::State& state) { nearest_one_eigen(state, shape); });
   }
   for (const SearchShape& shape : memory_shapes) {
-    RegisterBenchmark(fmt::format("nearest_memory/{}", shape.name()).c_str(), [=](benchmark::State& state) {
-      nearest<float>(state, shape, Metric::squared_euclidean);
-      set_number(state, "peak_memory", peak_memory());
-    })->Iterations(1)->Unit(benchmark::kMillisecond);
+    RegisterBenchmark(fmt::format("nearest_memory/{}", shape.name()).c_str(),
+                      [=](benchmark::State& state) {
+                        nearest<float>(state, shape, Metric::squared_euclidean);
+                        set_number(state, "peak_memory", peak_memory());
+                      })
+        ->Iterations(1)
+        ->Unit(benchmark::kMillisecond);
   }
 }
 

@@ -6,19 +6,18 @@
 //
 //   fsq_encode/LEVELS/N            float32 in, int32 tokens out; counter `bytes`: bytes read plus bytes written
 //   fsq_encode_threads/LEVELS/N    the same on two threads
-//   fsq_encode_eigen/LEVELS/N      Eigen: the formula with tanh on whole arrays, row by row in blocks that stay in cache
-//   fsq_decode/LEVELS/N            tokens to codes
-//   fsq_training/LEVELS/N          codes and tokens, then the gradient of the input
-//   fsq_training_eigen/LEVELS/N    the same by the formula and its derivative
+//   fsq_encode_eigen/LEVELS/N      Eigen: the formula with tanh on whole arrays, row by row in blocks that stay in
+//   cache fsq_decode/LEVELS/N            tokens to codes fsq_training/LEVELS/N          codes and tokens, then the
+//   gradient of the input fsq_training_eigen/LEVELS/N    the same by the formula and its derivative
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <vector>
 
-#include <Eigen/Core>
 #include <benchmark/benchmark.h>
 #include <fmt/core.h>
+#include <Eigen/Core>
 
 #include <tessera/core/thread_pool.hpp>
 #include <tessera/quantize/finite_scalar.hpp>
@@ -33,7 +32,8 @@ inline const RowMatrix<float>& latents_of(const ScalarShape& shape) {
 }
 
 inline double encoded_bytes(const ScalarShape& shape) {
-  return static_cast<double>(shape.count) * static_cast<double>(sizeof(float) * shape.levels.size() + sizeof(std::int32_t));
+  return static_cast<double>(shape.count) *
+         static_cast<double>(sizeof(float) * shape.levels.size() + sizeof(std::int32_t));
 }
 
 inline FiniteScalarQuantizer<float> scalar_quantizer(const ScalarShape& shape) {
@@ -80,7 +80,11 @@ inline void fsq_training(benchmark::State& state, ScalarShape shape) {
 class ScalarFormula {
  public:
   explicit ScalarFormula(const std::vector<int>& levels)
-      : half(static_cast<Index>(levels.size())), offset(half.size()), shift(half.size()), width(half.size()), basis(half.size()) {
+      : half(static_cast<Index>(levels.size())),
+        offset(half.size()),
+        shift(half.size()),
+        width(half.size()),
+        basis(half.size()) {
     int product = 1;
     for (Index d = 0; d < half.size(); ++d) {
       const int count = levels[static_cast<std::size_t>(d)];

@@ -28,10 +28,11 @@ def first_line(command):
 def describe(contexts):
     """`contexts`: what each benchmark program says of itself."""
     context = contexts.get("roof_benchmark", {})
+    caches = [f"L{cache['level']} {cache['type']} {cache['size'] // 1024} KiB" for cache in context.get("caches", [])]
     return {
         "processor": processor(),
         "processors": context.get("num_cpus"),
-        "caches": [f"L{cache['level']} {cache['type']} {cache['size'] // 1024} KiB" for cache in context.get("caches", [])],
+        "caches": caches,
         "instruction_set": context.get("instruction_set"),
         "baseline_instruction_set": contexts.get("quantize_benchmark_baseline", {}).get("instruction_set"),
         "load": context.get("load_avg"),

@@ -51,7 +51,7 @@ def plain(name):
 
 
 def figures(entry):
-    """The time of one iteration and the amounts of work in it, whose rates Google Benchmark counts by processor time."""
+    """The time of one iteration, and the amounts of work in it (Google Benchmark gives their rates)."""
     unit = UNITS[entry["time_unit"]]
     result = {"seconds": entry["real_time"] * unit}
     for counter in ("flops", "bytes", "items"):

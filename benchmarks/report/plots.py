@@ -24,15 +24,29 @@ def script(section, rows, picture):
     found = [(label, head) for label, head in contenders(section) if any(label in row["best"] for row in rows)]
     lines = []
     for row in rows:
-        cells = [f"{row['best'][label] / row['best']['tessera']:.4g}" if label in row["best"] else "?" for label, _ in found]
+        cells = [f"{row['best'][label] / row['best']['tessera']:.4g}" if label in row["best"] else "?"
+                 for label, _ in found]
         lines.append(" ".join([f'"{row["shape"]}"', *cells]))
-    bars = ", ".join(f'$data using {column}:xtic(1) title "{head}"' if column == 2 else f'$data using {column} title "{head}"'
-                     for column, (_, head) in enumerate(found, start=2))
+    bars = []
+    for column, (_, head) in enumerate(found, start=2):
+        names = ":xtic(1)" if column == 2 else ""
+        bars.append(f'$data using {column}{names} title "{head}"')
     return "\n".join([
-        f'set terminal pngcairo size 1100,520 font "sans,11"', f'set output "{picture}"', f'set title "{section.title}: time, tessera = 1"',
-        "set style data histogram", "set style fill solid 0.85", "set logscale y", "set grid ytics", "set yrange [0.5:*]",
-        "set xtics rotate by -30", f'set xlabel "{section.shape}"', "set key outside top", 'set datafile missing "?"',
-        "$data << end", *lines, "end", f"plot {bars}, 1 notitle lc rgb 'black'", ""])
+        'set terminal pngcairo size 1100,520 font "sans,11"',
+        f'set output "{picture}"',
+        f'set title "{section.title}: time, tessera = 1"',
+        "set style data histogram",
+        "set style fill solid 0.85",
+        "set logscale y",
+        "set grid ytics",
+        "set yrange [0.5:*]",
+        "set xtics rotate by -30",
+        f'set xlabel "{section.shape}"',
+        "set key outside top",
+        'set datafile missing "?"',
+        "$data << end", *lines, "end",
+        "plot " + ", ".join(bars) + ", 1 notitle lc rgb 'black'",
+        ""])
 
 
 def draw(report, output):

@@ -74,9 +74,11 @@ SECTIONS = [
     Section("Layer norm", "layer_norm", "dimension/rows", program="nn_benchmark", limit="copy", eigen=True,
             peers=((TORCH, "layer_norm", "PyTorch"),)),
     Section("Random normal numbers", "normal", "count", program="core_benchmark",
-            variants=(("_standard", "std::normal_distribution"),), note="Keyed by seed and stream, the same on every machine."),
+            variants=(("_standard", "std::normal_distribution"),),
+            note="Keyed by seed and stream, the same on every machine."),
     Section("Check for non-finite numbers", "all_finite", "dimension/vectors", program="core_benchmark", limit="read",
             eigen=True),
-    Section("Order-independent sums", "grid_sums", "dimension/vectors", program="core_benchmark", limit="read", eigen=True,
+    Section("Order-independent sums", "grid_sums", "dimension/vectors", program="core_benchmark", limit="read",
+            eigen=True,
             note="Sums of a batch on a power-of-two grid, the same bits for every split and order."),
 ]

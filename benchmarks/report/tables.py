@@ -58,8 +58,10 @@ def render_section(section, rows, roofs):
     found = list(columns(section, roofs))
     text = [f"## {section.title}\n", section.note + "\n" if section.note else ""]
     text.append(table([head for head, _ in found], [[cell(row) for _, cell in found] for row in rows]))
-    equal = {label: min(row["agreement"][label] for row in rows if label in row["agreement"])
-             for row in rows for label in row["agreement"]}
+    equal = {}
+    for row in rows:
+        for label, value in row["agreement"].items():
+            equal[label] = min(equal.get(label, 1.0), value)
     if equal:
         shares = ", ".join(f"{label.split()[0]} {100 * value:.4f} %" for label, value in equal.items())
         text.append(f"Tokens equal to tessera's, worst row: {shares}.\n")
@@ -93,7 +95,8 @@ def render_roofs(roofs):
 
 def render_goals(goals):
     verdict = {True: "yes", False: "NO", None: "-"}
-    return table(["goal", "measured", "reached"], [[goal["goal"], goal["measured"], verdict[goal["met"]]] for goal in goals])
+    lines = [[goal["goal"], goal["measured"], verdict[goal["met"]]] for goal in goals]
+    return table(["goal", "measured", "reached"], lines)
 
 
 def render_compile(times_by_header):

@@ -13,7 +13,8 @@ namespace tessera::benchmarks {
 
 /// Reports `amount` per iteration as a rate per second of real time.
 inline void set_rate(benchmark::State& state, const char* name, double amount) {
-  state.counters[name] = benchmark::Counter(amount * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+  state.counters[name] =
+      benchmark::Counter(amount * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
 }
 
 /// Reports a plain number.

@@ -20,8 +20,8 @@ namespace tessera::benchmarks {
 /// What a matrix is for; each has random numbers of its own.
 enum class Role : std::uint64_t { codebook = 1, queries = 2, latents = 3, gradient = 4, weights = 5 };
 
-/// (count, dimension) independent normal numbers: drawn once, kept while the program runs. Fewer rows are the first ones
-/// of more.
+/// (count, dimension) independent normal numbers: drawn once, kept while the program runs. Fewer rows are the first
+/// ones of more.
 template <class Scalar = float>
 const RowMatrix<Scalar>& normal_matrix(Role role, Index count, Index dimension) {
   static std::map<std::tuple<Role, Index, Index>, RowMatrix<Scalar>> drawn;
@@ -39,13 +39,11 @@ struct SearchShape {
   Index codes;
   Index dimension;
   Index count;
-  std::string name() const {
-    return fmt::format("{}/{}/{}", codes, dimension, count);
-  }
+  std::string name() const { return fmt::format("{}/{}/{}", codes, dimension, count); }
 };
 
 inline const std::vector<SearchShape> search_shapes{
-    {1024, 4, 16384},  {1024, 8, 16384},   {8192, 8, 16384},  {1024, 16, 16384},   {8192, 32, 16384},
+    {1024, 4, 16384},  {1024, 8, 16384},   {8192, 8, 16384},  {1024, 16, 16384},  {8192, 32, 16384},
     {1024, 64, 16384}, {1024, 128, 16384}, {2048, 256, 4096}, {16384, 256, 1024},
 };
 
@@ -81,8 +79,9 @@ struct ScalarShape {
   }
 };
 
-inline const std::vector<ScalarShape> scalar_shapes{
-    {{8, 5, 5, 5}, Index{1} << 22}, {{8, 8}, Index{1} << 22}, {{7, 5, 5, 5, 5}, Index{1} << 20},
-    {{8, 8, 8, 6, 5}, Index{1} << 20}};
+inline const std::vector<ScalarShape> scalar_shapes{{{8, 5, 5, 5}, Index{1} << 22},
+                                                    {{8, 8}, Index{1} << 22},
+                                                    {{7, 5, 5, 5, 5}, Index{1} << 20},
+                                                    {{8, 8, 8, 6, 5}, Index{1} << 20}};
 
 }  // namespace tessera::benchmarks
