@@ -24,13 +24,14 @@ namespace tessera {
 struct ForwardOptions {
   Mask mask = {};            ///< true = valid; masked vectors get tokens -1, codes 0, and count in no loss. Default: all valid
   Execution execution = {};  ///< where the work runs; results do not depend on it
+  bool mask_non_finite = false;  ///< vectors with a NaN or an infinity count as masked; else they are an error
 };
 
 /// The auxiliary losses of a batch, each already multiplied by its weight in the quantizer's options. A quantizer without
 /// a loss (finite scalar quantization) reports zeros.
 struct QuantizerLosses {
-  double commitment = 0;  ///< draws the input towards its code: gamma |z - stop_gradient(c)|^2
-  double codebook = 0;    ///< draws the code towards its inputs: beta |stop_gradient(z) - c|^2
+  double commitment = 0;  ///< draws the input towards its code: beta |z - stop_gradient(c)|^2
+  double codebook = 0;    ///< draws the code towards its inputs: gamma |stop_gradient(z) - c|^2
   double total() const { return commitment + codebook; }
 };
 
