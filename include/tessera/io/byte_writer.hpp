@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 the tessera authors
+#pragma once
+
+// Numbers into bytes, in a stated byte order on any machine: the counterpart of io/byte_reader.hpp.
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include <tessera/core/error.hpp>
+#include <tessera/core/isa.hpp>
+#include <tessera/io/byte_reader.hpp>
+#include <tessera/io/file.hpp>
+
+namespace tessera::inline TESSERA_ISA {
+
+/// Writes the sizeof(T) bytes of `value` to `bytes`, which need not be aligned.
+template <FileNumber T>
+void store(T value, std::uint8_t* bytes, std::endian order = std::endian::little) {
+  const std::uint64_t word = std::bit_cast<detail::WordOf<T>>(value);
+  for (std::size_t i = 0; i < sizeof(T); ++i) {
+    const std::size_t place = order == std::endian::little ? i : sizeof(T) - 1 - i;
+    bytes[i] = static_cast<std::uint8_t>(word >> (8 * place));
+  }
+}
+
+/// Bytes that grow. Numbers are little-endian.
+class ByteWriter {
+ public:
+  std::size_t size() const { return bytes_.size(); }
+  std::span<const std::uint8_t> view() const { return bytes_; }
+  /// What was written; the writer starts anew.
+  Bytes take() { return std::exchange(bytes_, {}); }
+
+  void bytes(std::span<const std::uint8_t> values) { bytes_.insert(bytes_.end(), values.begin(), values.end()); }
+  void text(std::string_view value) { bytes_.insert(bytes_.end(), value.begin(), value.end()); }
+
+  template <FileNumber T>
+  void number(T value) {
+    store(value, grow(sizeof(T)));
+  }
+
+  template <FileNumber T>
+  void numbers(std::span<const T> values) {
+    std::uint8_t* place = grow(values.size_bytes());
+    if constexpr (std::endian::native == std::endian::little) {
+      if (!values.empty()) std::memcpy(place, values.data(), values.size_bytes());
+    } else {
+      for (const T value : values) {
+        store(value, place);
+        place += sizeof(T);
+      }
+    }
+  }
+
+  /// Appends `fill` until the size is a multiple of `alignment`, or one short of it by `short_of`.
+  void pad(std::size_t alignment, std::uint8_t fill, std::size_t short_of = 0) {
+    while ((bytes_.size() + short_of) % alignment != 0) bytes_.push_back(fill);
+  }
+
+ private:
+  std::uint8_t* grow(std::size_t size) {
+    bytes_.resize(bytes_.size() + size);
+    return bytes_.data() + (bytes_.size() - size);
+  }
+
+  Bytes bytes_;
+};
+
+}  // namespace tessera::inline TESSERA_ISA
