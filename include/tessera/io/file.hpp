@@ -98,8 +98,8 @@ inline void write_file(const std::filesystem::path& path, std::span<const std::u
   if (is_directory(status)) detail::raise_system(path, "write it", EISDIR);
   const bool replaceable = is_regular_file(status) || !exists(status);
   std::filesystem::path name = target;
-  detail::FileHandle file = replaceable ? detail::open_beside(target, name)
-                                        : detail::FileHandle(std::fopen(target.string().c_str(), "wb"));
+  detail::FileHandle file =
+      replaceable ? detail::open_beside(target, name) : detail::FileHandle(std::fopen(target.string().c_str(), "wb"));
   if (!file) detail::raise_system(path, "write it", errno);
   int code = detail::write_and_close(std::move(file), bytes);
   if (!replaceable && code == 0) return;
