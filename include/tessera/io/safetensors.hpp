@@ -11,8 +11,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <iterator>
 #include <limits>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -50,6 +52,22 @@ inline std::size_t safetensors_type_index(std::string_view name) {
   return static_cast<std::size_t>(found - std::begin(safetensors_types));
 }
 
+/// The bytes of a tensor of this type and shape; nothing if the type is unknown, an extent negative, or the bytes are 2^63
+/// or more.
+inline std::optional<std::uint64_t> safetensors_bytes(std::string_view type, const std::vector<Index>& shape) {
+  const std::size_t index = safetensors_type_index(type);
+  if (index == std::size(safetensors_types)) return std::nullopt;
+  if (std::any_of(shape.begin(), shape.end(), [](Index extent) { return extent < 0; })) return std::nullopt;
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
+  constexpr auto largest = static_cast<std::uint64_t>(std::numeric_limits<Index>::max());
+  std::uint64_t size = safetensors_types[index].size;
+  for (const Index extent : shape) {
+    if (static_cast<std::uint64_t>(extent) > largest / size) return std::nullopt;
+    size *= static_cast<std::uint64_t>(extent);
+  }
+  return size;
+}
+
 template <FileNumber T>
 std::string safetensors_type_name() {
   const char* kind = std::is_floating_point_v<T> ? "F" : std::is_signed_v<T> ? "I" : "U";
@@ -78,10 +96,6 @@ class Safetensors {
   /// shape does not fit the number of values.
   template <FileNumber T>
   void add(const std::string& name, std::vector<Index> shape, std::span<const T> values) {
-    Index product = 1;
-    for (const Index extent : shape) product *= extent;
-    require(product == static_cast<Index>(values.size()), "Safetensors: expected {} values for '{}', found {}", product,
-            name, values.size());
     ByteWriter writer;
     writer.numbers(values);
     insert(name, {detail::safetensors_type_name<T>(), std::move(shape), writer.take()});
@@ -91,7 +105,7 @@ class Safetensors {
   template <class Derived>
   void add(const std::string& name, const Eigen::DenseBase<Derived>& matrix) {
     using T = typename Derived::Scalar;
-    const RowMatrix<T> packed = matrix;
+    const RowMatrix<T> packed = matrix.derived();
     std::vector<Index> shape = {packed.rows(), packed.cols()};
     if constexpr (Derived::IsVectorAtCompileTime) shape = {packed.size()};
     add<T>(name, std::move(shape), std::span<const T>(packed.data(), static_cast<std::size_t>(packed.size())));
@@ -145,10 +159,13 @@ class Safetensors {
   /// What errors name.
   const std::string& source() const { return source_; }
 
-  /// Adds a tensor as it stands in a file. Throws std::invalid_argument like the others.
+  /// Adds a tensor of any type of the format, as it stands in a file. Throws std::invalid_argument like the others.
   void insert(const std::string& name, Tensor tensor) {
     require(detail::is_utf8(name) && name != "__metadata__", "Safetensors: expected a name in UTF-8, found '{}'", name);
     require(!contains(name), "Safetensors: expected a new name, found '{}' twice", name);
+    require(detail::safetensors_bytes(tensor.type, tensor.shape) == tensor.bytes.size(),
+            "Safetensors: expected the shape of '{}' to fit its {} bytes of type {}, found another", name,
+            tensor.bytes.size(), tensor.type);
     tensors_.emplace(name, std::move(tensor));
   }
 
@@ -205,29 +222,15 @@ inline SafetensorsEntry read_safetensors_entry(JsonReader& json, std::string nam
   return entry;
 }
 
-/// The bytes of a tensor of this type and shape; false if they are 2^63 or more.
-inline bool safetensors_size(const SafetensorsEntry& entry, std::uint64_t& size) {
-  size = safetensors_types[safetensors_type_index(entry.type)].size;
-  if (std::find(entry.shape.begin(), entry.shape.end(), 0) != entry.shape.end()) size = 0;
-  constexpr std::uint64_t limit = std::uint64_t{1} << 63;
-  for (const Index extent : entry.shape) {
-    if (size == 0) break;
-    if (static_cast<std::uint64_t>(extent) > (limit - 1) / size) return false;
-    size *= static_cast<std::uint64_t>(extent);
-  }
-  return true;
-}
-
 /// Every tensor begins where the one before it ends, the last one at the end of the file.
 inline void check_safetensors_entries(const std::vector<SafetensorsEntry>& entries, const ByteReader& reader) {
   std::uint64_t end = 0;
   for (const SafetensorsEntry& entry : entries) {
-    std::uint64_t size = 0;
     if (safetensors_type_index(entry.type) == std::size(safetensors_types))
       reader.fail("expected a known type of '{}', found '{}'", entry.name, entry.type);
     if (entry.begin != end)
       reader.fail("expected '{}' to begin at byte {} of the data, found {}", entry.name, end, entry.begin);
-    if (!safetensors_size(entry, size) || entry.end < entry.begin || entry.end - entry.begin != size)
+    if (entry.end < entry.begin || safetensors_bytes(entry.type, entry.shape) != entry.end - entry.begin)
       reader.fail("expected the shape of '{}' to fit its bytes {} to {}, found another size", entry.name, entry.begin,
                   entry.end);
     end = entry.end;
