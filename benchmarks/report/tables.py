@@ -78,7 +78,7 @@ def render_machine(report):
         f"- Processor: {machine['processor']}, {machine['processors']} processors; {'; '.join(machine['caches'])}",
         f"- Instruction set: {machine['instruction_set']}; without -march: {machine['baseline_instruction_set']}",
         f"- System: {machine['system']}; {machine['compiler']}",
-        f"- {machine['date']}, load before the run {load:.1f}; best of {report['rounds']} rounds, {report['seconds']} s",
+        f"- {machine['date']}, {report['seconds']} s, best of {report['rounds']} rounds; load at the start {load:.1f}",
     ]
     for name, peer in report["peers"].items():
         lines.append(f"- {name}: {peer['version'] or 'missing: ' + peer['missing']}")

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 the tessera authors
+#pragma once
+
+// Finite scalar quantization (Mentzer, Minnen, Agustsson and Tschannen 2023, arXiv 2309.15505): every component of a
+// vector is bounded and rounded to one of a few levels, L_d for dimension d; the levels of a vector are the digits of its
+// token. There is no codebook to learn and no auxiliary loss; gradients pass the rounding as if it were not there and go
+// through the bound, whose derivative they are multiplied by:
+//
+//   code = round(b(z)),   d code / dz := b'(z),   token = k_1 + L_1 (k_2 + L_2 (k_3 + ...)).
+//
+// What exactly is rounded differs between published codes: quantize/finite_scalar_dialect.hpp lists the formulas.
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <Eigen/Core>
+
+#include <tessera/core/batch.hpp>
+#include <tessera/core/finite.hpp>
+#include <tessera/core/mask.hpp>
+#include <tessera/estimators/estimator.hpp>
+#include <tessera/quantize/concepts.hpp>
+#include <tessera/quantize/detail/fsq_bound.hpp>
+#include <tessera/quantize/detail/fsq_encode.hpp>
+#include <tessera/quantize/finite_scalar_dialect.hpp>
+#include <tessera/quantize/mixed_radix.hpp>
+
+namespace tessera {
+
+struct FiniteScalarOptions {
+  std::vector<int> levels = {8, 5, 5, 5};        ///< levels of each dimension; ranges in finite_scalar_dialect.hpp
+  FsqDialect dialect = FsqDialect::lucidrains;   ///< which formula
+  /// How gradients pass from the code to the bounded value b(z): unchanged, or rotated and scaled as b(z) onto its code.
+  GradientEstimator estimator = GradientEstimator::straight_through;
+};
+
+/// What forward returns; backward needs nothing more.
+template <class Scalar>
+struct FiniteScalarResult {
+  RowMatrix<Scalar> codes;      ///< (N, D); zero for masked vectors
+  Tokens<> tokens;              ///< (N, tokens_per_vector()); -1 for masked vectors
+  QuantizerLosses losses = {};  ///< none
+};
+
+}  // namespace tessera
+
+namespace tessera::inline TESSERA_ISA {
+
+/// A finite scalar quantizer of vectors of D = levels.size() scalars. Immutable; one object may serve many threads.
+///
+/// Tokens: one per vector, exact 64-bit integers, for codebooks up to 2^63; beyond, the D levels themselves.
+/// Exactness: encoding compares with thresholds, the smallest float (double) of each level, derived from the formula in
+/// 192-bit integer arithmetic: the same tokens on every machine, compiler and flag, whatever the batch or the threads.
+/// Published pipelines evaluate the formula in float and differ where an input is within a few units of an edge.
+/// Cost: construction some microseconds per level; encoding about the time to copy the batch; decoding D divisions a token.
+/// Throws std::invalid_argument on a batch of another dimension, on a wrong mask, and on input that is not finite (unless
+/// masked), naming the vector and component; results given by reference are then unspecified.
+template <class ScalarType>
+class FiniteScalarQuantizer {
+ public:
+  using Scalar = ScalarType;
+  using Result = FiniteScalarResult<Scalar>;
+  using Gradients = QuantizerGradients<Scalar, NoParameters>;
+
+  /// Throws std::invalid_argument on levels the dialect is not defined for.
+  explicit FiniteScalarQuantizer(FiniteScalarOptions options = {})
+      : options_((check_levels("FiniteScalarQuantizer", options.dialect, options.levels), std::move(options))),
+        radix_(options_.levels) {
+    std::vector<std::vector<Key>> thresholds;
+    for (const int levels : options_.levels) {
+      thresholds.push_back(detail::fsq_thresholds<Scalar>(options_.dialect, levels));
+      bounds_.push_back(detail::fsq_bound(options_.dialect, levels));
+      first_code_.push_back(static_cast<Index>(codes_.size()));
+      for (int k = 0; k < levels; ++k) codes_.push_back(detail::fsq_code<Scalar>(options_.dialect, levels, k));
+    }
+    const bool narrow = radix_.has_index() && radix_.size() - 1 <= static_cast<std::uint64_t>(std::numeric_limits<Key>::max());
+    encoder_ = detail::FsqEncoder<Scalar>(std::move(thresholds), radix_.weights(), narrow);
+  }
+
+  const FiniteScalarOptions& options() const { return options_; }
+  const std::vector<int>& levels() const { return options_.levels; }
+  FsqDialect dialect() const { return options_.dialect; }
+  Index dimension() const { return radix_.dimension(); }
+
+  /// 1, or D where the product of the levels is beyond 2^63: the token of a vector is then its levels.
+  Index tokens_per_vector() const { return radix_.has_index() ? 1 : dimension(); }
+  /// The product of the levels. Throws std::out_of_range where an Index does not hold it (from 2^63 on).
+  Index codebook_size() const {
+    if (!radix_.has_index() || radix_.size() > static_cast<std::uint64_t>(std::numeric_limits<Index>::max())) {
+      raise<std::out_of_range>("FiniteScalarQuantizer: expected a codebook below 2^63, found 2^{:.2f} codes", bits_per_vector());
+    }
+    return static_cast<Index>(radix_.size());
+  }
+  /// log2 of the product of the levels, shared evenly where a vector has several tokens.
+  double bits_per_token() const { return bits_per_vector() / static_cast<double>(tokens_per_vector()); }
+  double bits_per_vector() const { return radix_.bits(); }
+  /// The digits of tokens.
+  const MixedRadix& radix() const { return radix_; }
+
+  /// The smallest inputs of levels 1 ... L - 1 of dimension d, ascending (for an edge at zero, -0 or the smallest
+  /// subnormal number).
+  std::vector<Scalar> thresholds(Index d) const {
+    std::vector<Scalar> values;
+    for (const Key key : detail::fsq_thresholds<Scalar>(dialect(), levels().at(static_cast<std::size_t>(d)))) {
+      values.push_back(detail::from_order_key<Scalar>(key));
+    }
+    return values;
+  }
+  /// The codes of levels 0 ... L - 1 of dimension d, ascending.
+  std::span<const Scalar> level_codes(Index d) const {
+    const auto count = static_cast<std::size_t>(levels().at(static_cast<std::size_t>(d)));
+    return {codes_.data() + first_code_[static_cast<std::size_t>(d)], count};
+  }
+
+  /// The tokens of a batch, into (N, tokens_per_vector()) of any signed or unsigned integer type that holds them.
+  template <class Token>
+  void encode_into(Batch<const Scalar> batch, Batch<Token> tokens, ForwardOptions options = {}) const {
+    check_batch(batch, options.mask);
+    check_tokens(batch.count(), tokens);
+    run(batch, options, [&](Batch<const Scalar> block, Index first, Work& work) {
+      return encode_block(block, tokens.slice(first, first + block.count()), work);
+    });
+    for (Index i = 0; !options.mask.all() && i < batch.count(); ++i) {
+      if (!options.mask[i]) std::fill_n(tokens[i], tokens.dimension(), static_cast<Token>(-1));
+    }
+  }
+  /// The same, returned.
+  template <class Token = std::int64_t>
+  Tokens<Token> encode(Batch<const Scalar> batch, ForwardOptions options = {}) const {
+    Tokens<Token> tokens(batch.count(), tokens_per_vector());
+    encode_into(batch, Batch<Token>(tokens.data(), tokens.rows(), tokens.cols()), options);
+    return tokens;
+  }
+
+  /// The codes of tokens, the inverse of encode: encode(decode(t)) = t in every dialect whose codes are latents of their
+  /// own level. Masked vectors get zeros. Throws std::out_of_range on a token outside the codebook, -1 included, unless
+  /// masked, before anything is written.
+  template <class Token>
+  void decode_into(Batch<Token> tokens, Batch<Scalar> codes, ForwardOptions options = {}) const {
+    check_mask("FiniteScalarQuantizer", options.mask, tokens.count());
+    require(tokens.dimension() == tokens_per_vector(), "FiniteScalarQuantizer: expected {} tokens per vector, found {} (batch of {})",
+            tokens_per_vector(), tokens.dimension(), tokens.count());
+    require(codes.count() == tokens.count() && codes.dimension() == dimension(),
+            "FiniteScalarQuantizer: expected codes of {} x {}, found {} x {}", tokens.count(), dimension(), codes.count(),
+            codes.dimension());
+    for (Index i = 0; i < tokens.count(); ++i) {
+      if (options.mask[i]) check_token(tokens[i], i);
+    }
+    options.execution.for_ranges(tokens.count(), task_size, [&](Index begin, Index end) {
+      std::vector<Key> levels(static_cast<std::size_t>(dimension()));
+      for (Index i = begin; i < end; ++i) {
+        if (options.mask[i]) {
+          split(tokens[i], levels.data());
+          look_up(levels.data(), codes[i]);
+        } else {
+          std::fill_n(codes[i], dimension(), Scalar(0));
+        }
+      }
+    });
+  }
+  /// The same, returned.
+  template <class Token>
+  RowMatrix<Scalar> decode(const Tokens<Token>& tokens, ForwardOptions options = {}) const {
+    RowMatrix<Scalar> codes(tokens.rows(), dimension());
+    decode_into(Batch<const Token>(tokens.data(), tokens.rows(), tokens.cols()), rows(codes), options);
+    return codes;
+  }
+
+  /// Codes and tokens of a batch, reusing the memory of `result`.
+  void forward_into(Batch<const Scalar> batch, Result& result, ForwardOptions options = {}) const {
+    check_batch(batch, options.mask);
+    result.codes.resize(batch.count(), dimension());
+    result.tokens.resize(batch.count(), tokens_per_vector());
+    encode_into(batch, rows(result.tokens), options);
+    decode_into(rows(result.tokens), rows(result.codes), options);
+    result.losses = {};
+  }
+  /// The same, returned.
+  Result forward(Batch<const Scalar> batch, ForwardOptions options = {}) const {
+    Result result;
+    forward_into(batch, result, options);
+    return result;
+  }
+
+  /// The gradient of the input, from the input and result of forward and the gradient of the codes: estimator, then the
+  /// derivative of the bound. It vanishes where the bound is flat, |z| beyond about 4. Reuses the memory of `gradients`.
+  void backward_into(Batch<const Scalar> batch, const Result& result, UpstreamGradients<Scalar> upstream,
+                     Gradients& gradients) const {
+    check_backward(batch, result, upstream);
+    gradients.grad_input.resize(batch.count(), dimension());
+    if (upstream.codes.data() == nullptr) {
+      gradients.grad_input.setZero();
+      return;
+    }
+    const MaskArray valid = result.tokens.col(0).array() >= 0;
+    if (options_.estimator == GradientEstimator::straight_through) {
+      straight_through_backward_into(upstream.codes, rows(gradients.grad_input), Mask(valid));
+    } else {
+      const RowMatrix<Scalar> bounded = bound(batch, Mask(valid));
+      estimator_backward_into(options_.estimator, Batch<const Scalar>(rows(bounded)), Batch<const Scalar>(rows(result.codes)),
+                              upstream.codes, rows(gradients.grad_input), Mask(valid));
+    }
+    detail::FsqDerivative<Scalar>(bounds_).multiply(batch, rows(gradients.grad_input), [&](Index i) { return valid[i]; });
+  }
+  /// The same, returned.
+  Gradients backward(Batch<const Scalar> batch, const Result& result, UpstreamGradients<Scalar> upstream) const {
+    Gradients gradients;
+    backward_into(batch, result, upstream, gradients);
+    return gradients;
+  }
+
+  /// b(z), the continuous function that rounding turns into the code, in units of the codes; zero for masked vectors.
+  RowMatrix<Scalar> bound(Batch<const Scalar> batch, Mask mask = {}) const {
+    check_batch(batch, mask);
+    RowMatrix<Scalar> values(batch.count(), dimension());
+    for (Index i = 0; i < batch.count(); ++i) {
+      for (Index d = 0; d < dimension(); ++d) {
+        const auto z = static_cast<double>(mask[i] ? batch[i][d] : Scalar(0));
+        values(i, d) = mask[i] ? static_cast<Scalar>(bounds_[static_cast<std::size_t>(d)].value(z)) : Scalar(0);
+      }
+    }
+    return values;
+  }
+
+  /// The distance of neighbouring codes in dimension d.
+  Scalar step(Index d) const { return static_cast<Scalar>(bounds_.at(static_cast<std::size_t>(d)).step); }
+
+ private:
+  using Key = detail::OrderKey<Scalar>;
+  static constexpr Index block_size = 512;               // vectors whose levels stay in the first-level cache
+  static constexpr Index task_size = 16 * block_size;
+
+  /// The memory of one task.
+  struct Work {
+    AlignedVector<Scalar> packed;         // vectors of a masked batch, zeros where masked
+    AlignedVector<Key> levels;
+    AlignedVector<std::int64_t> indices;
+  };
+
+  /// Calls `encode(block, first, work)` for each block of a batch, masked vectors replaced by zeros; then throws if any
+  /// block was not finite.
+  template <class Encode>
+  void run(Batch<const Scalar> batch, const ForwardOptions& options, Encode&& encode) const {
+    std::atomic<bool> finite{true};
+    options.execution.for_ranges(batch.count(), task_size, [&](Index begin, Index end) {
+      Work work;
+      bool good = true;
+      for (Index first = begin; first < end; first += block_size) {
+        const Index last = std::min(first + block_size, end);
+        const Batch<const Scalar> block = batch.slice(first, last);
+        good = encode(options.mask.all() ? block : pack(block, options.mask.slice(first, last), work), first, work) && good;
+      }
+      if (!good) finite.store(false, std::memory_order_relaxed);
+    });
+    if (!finite) require_finite("FiniteScalarQuantizer", "input", batch, options.mask);
+  }
+
+  Batch<const Scalar> pack(Batch<const Scalar> block, Mask mask, Work& work) const {
+    work.packed.assign(static_cast<std::size_t>(block.count() * dimension()), Scalar(0));
+    for (Index i = 0; i < block.count(); ++i) {
+      if (mask[i]) std::copy_n(block[i], dimension(), work.packed.data() + i * dimension());
+    }
+    return {work.packed.data(), block.count(), dimension()};
+  }
+
+  template <class Token>
+  bool encode_block(Batch<const Scalar> block, Batch<Token> tokens, Work& work) const {
+    const auto copy = [&](const auto* from) {
+      for (Index i = 0; i < tokens.count(); ++i) {
+        for (Index t = 0; t < tokens.dimension(); ++t) tokens[i][t] = static_cast<Token>(*from++);
+      }
+    };
+    if (encoder_.in_registers()) {
+      if constexpr (std::is_same_v<Token, Key>) {
+        if (tokens.contiguous()) return encoder_.narrow_indices(block, tokens.data());
+      }
+      work.levels.resize(static_cast<std::size_t>(block_size));
+      const bool finite = encoder_.narrow_indices(block, work.levels.data());
+      copy(work.levels.data());
+      return finite;
+    }
+    work.levels.resize(static_cast<std::size_t>(block_size * dimension()));
+    if (!radix_.has_index()) {
+      const bool finite = encoder_.levels(block, work.levels.data());
+      copy(work.levels.data());
+      return finite;
+    }
+    work.indices.resize(static_cast<std::size_t>(block_size));
+    const bool finite = encoder_.indices(block, work.indices.data(), work.levels.data());
+    copy(work.indices.data());
+    return finite;
+  }
+
+  template <class Token>
+  void split(const Token* tokens, Key* levels) const {
+    if (radix_.has_index()) {
+      radix_.split(static_cast<std::uint64_t>(tokens[0]), levels);
+    } else {
+      for (Index d = 0; d < dimension(); ++d) levels[d] = static_cast<Key>(tokens[d]);
+    }
+  }
+
+  void look_up(const Key* levels, Scalar* codes) const {
+    for (Index d = 0; d < dimension(); ++d) {
+      codes[d] = codes_[static_cast<std::size_t>(first_code_[static_cast<std::size_t>(d)] + levels[d])];
+    }
+  }
+
+  /// How many values the t-th token of a vector takes.
+  std::uint64_t token_values(Index t) const {
+    return radix_.has_index() ? radix_.size() : static_cast<std::uint64_t>(levels()[static_cast<std::size_t>(t)]);
+  }
+
+  template <class Token>
+  void check_token(const Token* tokens, Index vector) const {
+    for (Index t = 0; t < tokens_per_vector(); ++t) {
+      const Token token = tokens[t];
+      if (token < 0 || static_cast<std::uint64_t>(token) >= token_values(t)) {
+        raise<std::out_of_range>("FiniteScalarQuantizer: expected tokens in [0, {}), found {} at vector {}", token_values(t),
+                                 token, vector);
+      }
+    }
+  }
+
+  template <class Token>
+  void check_tokens(Index count, Batch<Token> tokens) const {
+    require(tokens.count() == count && tokens.dimension() == tokens_per_vector(),
+            "FiniteScalarQuantizer: expected tokens of {} x {}, found {} x {}", count, tokens_per_vector(), tokens.count(),
+            tokens.dimension());
+    for (Index t = 0; t < tokens_per_vector(); ++t) {
+      require(token_values(t) - 1 <= static_cast<std::uint64_t>(std::numeric_limits<Token>::max()),
+              "FiniteScalarQuantizer: expected a token type that holds {}, found one of {} bits", token_values(t) - 1,
+              8 * sizeof(Token));
+    }
+  }
+
+  void check_batch(Batch<const Scalar> batch, Mask mask) const {
+    require(batch.dimension() == dimension(), "FiniteScalarQuantizer: expected vectors of dimension {}, found {} (batch of {})",
+            dimension(), batch.dimension(), batch.count());
+    check_mask("FiniteScalarQuantizer", mask, batch.count());
+  }
+
+  void check_backward(Batch<const Scalar> batch, const Result& result, const UpstreamGradients<Scalar>& upstream) const {
+    check_batch(batch, {});
+    require(result.tokens.rows() == batch.count() && result.tokens.cols() == tokens_per_vector() &&
+                result.codes.rows() == batch.count() && result.codes.cols() == dimension(),
+            "FiniteScalarQuantizer: expected the result of forward for a batch of {}, found {} codes and {} tokens",
+            batch.count(), result.codes.rows(), result.tokens.rows());
+    require(upstream.codes.data() == nullptr ||
+                (upstream.codes.count() == batch.count() && upstream.codes.dimension() == dimension()),
+            "FiniteScalarQuantizer: expected a gradient of codes of {} x {}, found {} x {}", batch.count(), dimension(),
+            upstream.codes.count(), upstream.codes.dimension());
+  }
+
+  FiniteScalarOptions options_;
+  MixedRadix radix_;
+  detail::FsqEncoder<Scalar> encoder_;
+  std::vector<detail::FsqBound> bounds_;
+  AlignedVector<Scalar> codes_;      // the codes of dimension 0, then of dimension 1, ...
+  std::vector<Index> first_code_;
+};
+
+}  // namespace tessera::inline TESSERA_ISA
