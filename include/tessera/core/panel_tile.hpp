@@ -58,7 +58,10 @@ struct PanelTile {
     for (Index d = 0; d < inner; ++d, rows += row_count, panel += vectors * lanes) {
       Vector column[vectors];
       TESSERA_UNROLL
-      for (int v = 0; v < vectors; ++v) column[v] = simd::load(panel + v * lanes);
+      for (int v = 0; v < vectors; ++v) {
+        column[v] = simd::load(panel + v * lanes);
+        simd::keep_in_register(column[v]);
+      }
       TESSERA_UNROLL
       for (int r = 0; r < row_count; ++r) {
         const Vector row = simd::broadcast(rows[r]);

@@ -200,6 +200,17 @@ TESSERA_INLINE Vec<T> iota() {
   return vector;
 }
 
+/// Keeps a vector in a register from here on. A compiler may otherwise load it again for every use, folded into the
+/// multiply-adds, and then loads bound a loop that multiply-adds should.
+template <class V>
+TESSERA_INLINE void keep_in_register([[maybe_unused]] V& vector) {
+#if defined(__GNUC__) && !defined(TESSERA_PLAIN_SIMD) && defined(__AVX512F__)
+  __asm__("" : "+v"(vector));
+#elif defined(__GNUC__) && !defined(TESSERA_PLAIN_SIMD) && defined(__SSE2__)
+  __asm__("" : "+x"(vector));
+#endif
+}
+
 /// a * b + c, in one rounding where the target has a fused multiply-add.
 template <class V>
 TESSERA_INLINE V multiply_add(const V& a, const V& b, const V& c) {
