@@ -31,6 +31,7 @@
 #include <tessera/io/byte_writer.hpp>
 #include <tessera/io/detail/json.hpp>
 #include <tessera/io/file.hpp>
+#include <tessera/io/shape.hpp>
 
 namespace tessera::inline TESSERA_ISA {
 namespace detail {
@@ -57,15 +58,10 @@ inline std::size_t safetensors_type_index(std::string_view name) {
 inline std::optional<std::uint64_t> safetensors_bytes(std::string_view type, const std::vector<Index>& shape) {
   const std::size_t index = safetensors_type_index(type);
   if (index == std::size(safetensors_types)) return std::nullopt;
-  if (std::any_of(shape.begin(), shape.end(), [](Index extent) { return extent < 0; })) return std::nullopt;
-  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
-  constexpr auto largest = static_cast<std::uint64_t>(std::numeric_limits<Index>::max());
-  std::uint64_t size = safetensors_types[index].size;
-  for (const Index extent : shape) {
-    if (static_cast<std::uint64_t>(extent) > largest / size) return std::nullopt;
-    size *= static_cast<std::uint64_t>(extent);
-  }
-  return size;
+  const auto size = shape_size(shape);
+  const std::uint64_t width = safetensors_types[index].size;
+  if (!size || *size > static_cast<std::uint64_t>(std::numeric_limits<Index>::max()) / width) return std::nullopt;
+  return *size * width;
 }
 
 template <FileNumber T>
