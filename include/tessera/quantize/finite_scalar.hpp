@@ -3,9 +3,9 @@
 #pragma once
 
 // Finite scalar quantization (Mentzer, Minnen, Agustsson and Tschannen 2023, arXiv 2309.15505): every component of a
-// vector is bounded and rounded to one of a few levels, L_d for dimension d; the levels of a vector are the digits of its
-// token. There is no codebook to learn and no auxiliary loss; gradients pass the rounding as if it were not there and go
-// through the bound, whose derivative they are multiplied by:
+// vector is bounded and rounded to one of a few levels, L_d for dimension d; the levels of a vector are the digits of
+// its token. There is no codebook to learn and no auxiliary loss; gradients pass the rounding as if it were not there
+// and go through the bound, whose derivative they are multiplied by:
 //
 //   code = round(b(z)),   d code / dz := b'(z),   token = k_1 + L_1 (k_2 + L_2 (k_3 + ...)).
 //
@@ -34,9 +34,10 @@
 namespace tessera {
 
 struct FiniteScalarOptions {
-  std::vector<int> levels = {8, 5, 5, 5};        ///< levels of each dimension; ranges in finite_scalar_dialect.hpp
-  FsqDialect dialect = FsqDialect::lucidrains;   ///< which formula
-  /// How gradients pass from the code to the bounded value b(z): unchanged, or rotated and scaled as b(z) onto its code.
+  std::vector<int> levels = {8, 5, 5, 5};       ///< levels of each dimension; ranges in finite_scalar_dialect.hpp
+  FsqDialect dialect = FsqDialect::lucidrains;  ///< which formula
+  /// How gradients pass from the code to the bounded value b(z): unchanged, or rotated and scaled as b(z) onto its
+  /// code.
   GradientEstimator estimator = GradientEstimator::straight_through;
 };
 
@@ -58,9 +59,9 @@ namespace tessera::inline TESSERA_ISA {
 /// Exactness: encoding compares with thresholds, the smallest float (double) of each level, derived from the formula in
 /// 192-bit integer arithmetic: the same tokens on every machine, compiler and flag, whatever the batch or the threads.
 /// Published pipelines evaluate the formula in float and differ where an input is within a few units of an edge.
-/// Cost: construction some microseconds per level; encoding about the time to copy the batch; decoding D divisions a token.
-/// Throws std::invalid_argument on a batch of another dimension, on a wrong mask, and on input that is not finite (unless
-/// masked), naming the vector and component; results given by reference are then unspecified.
+/// Cost: construction some microseconds per level; encoding about the time to copy the batch; decoding D divisions a
+/// token. Throws std::invalid_argument on a batch of another dimension, on a wrong mask, and on input that is not
+/// finite (unless masked), naming the vector and component; results given by reference are then unspecified.
 template <class ScalarType>
 class FiniteScalarQuantizer {
  public:
@@ -79,7 +80,8 @@ class FiniteScalarQuantizer {
       first_code_.push_back(static_cast<Index>(codes_.size()));
       for (int k = 0; k < levels; ++k) codes_.push_back(detail::fsq_code<Scalar>(options_.dialect, levels, k));
     }
-    const bool narrow = radix_.has_index() && radix_.size() - 1 <= static_cast<std::uint64_t>(std::numeric_limits<Key>::max());
+    const bool narrow =
+        radix_.has_index() && radix_.size() - 1 <= static_cast<std::uint64_t>(std::numeric_limits<Key>::max());
     encoder_ = detail::FsqEncoder<Scalar>(std::move(thresholds), radix_.weights(), narrow);
   }
 
@@ -93,7 +95,8 @@ class FiniteScalarQuantizer {
   /// The product of the levels. Throws std::out_of_range where an Index does not hold it (from 2^63 on).
   Index codebook_size() const {
     if (!radix_.has_index() || radix_.size() > static_cast<std::uint64_t>(std::numeric_limits<Index>::max())) {
-      raise<std::out_of_range>("FiniteScalarQuantizer: expected a codebook below 2^63, found 2^{:.2f} codes", bits_per_vector());
+      raise<std::out_of_range>("FiniteScalarQuantizer: expected a codebook below 2^63, found 2^{:.2f} codes",
+                               bits_per_vector());
     }
     return static_cast<Index>(radix_.size());
   }
@@ -123,6 +126,7 @@ class FiniteScalarQuantizer {
   void encode_into(Batch<const Scalar> batch, Batch<Token> tokens, ForwardOptions options = {}) const {
     check_batch(batch, options.mask);
     check_tokens(batch.count(), tokens);
+    const MaskArray counts = mask_non_finite(batch, options);
     run(batch, options, [&](Batch<const Scalar> block, Index first, Work& work) {
       return encode_block(block, tokens.slice(first, first + block.count()), work);
     });
@@ -138,17 +142,18 @@ class FiniteScalarQuantizer {
     return tokens;
   }
 
-  /// The codes of tokens, the inverse of encode: encode(decode(t)) = t in every dialect whose codes are latents of their
-  /// own level. Masked vectors get zeros. Throws std::out_of_range on a token outside the codebook, -1 included, unless
-  /// masked, before anything is written.
+  /// The codes of tokens, the inverse of encode: encode(decode(t)) = t in every dialect whose codes are latents of
+  /// their own level. Masked vectors get zeros. Throws std::out_of_range on a token outside the codebook, -1 included,
+  /// unless masked, before anything is written.
   template <class Token>
   void decode_into(Batch<Token> tokens, Batch<Scalar> codes, ForwardOptions options = {}) const {
     check_mask("FiniteScalarQuantizer", options.mask, tokens.count());
-    require(tokens.dimension() == tokens_per_vector(), "FiniteScalarQuantizer: expected {} tokens per vector, found {} (batch of {})",
-            tokens_per_vector(), tokens.dimension(), tokens.count());
+    require(tokens.dimension() == tokens_per_vector(),
+            "FiniteScalarQuantizer: expected {} tokens per vector, found {} (batch of {})", tokens_per_vector(),
+            tokens.dimension(), tokens.count());
     require(codes.count() == tokens.count() && codes.dimension() == dimension(),
-            "FiniteScalarQuantizer: expected codes of {} x {}, found {} x {}", tokens.count(), dimension(), codes.count(),
-            codes.dimension());
+            "FiniteScalarQuantizer: expected codes of {} x {}, found {} x {}", tokens.count(), dimension(),
+            codes.count(), codes.dimension());
     for (Index i = 0; i < tokens.count(); ++i) {
       if (options.mask[i]) check_token(tokens[i], i);
     }
@@ -175,6 +180,7 @@ class FiniteScalarQuantizer {
   /// Codes and tokens of a batch, reusing the memory of `result`.
   void forward_into(Batch<const Scalar> batch, Result& result, ForwardOptions options = {}) const {
     check_batch(batch, options.mask);
+    const MaskArray counts = mask_non_finite(batch, options);
     result.codes.resize(batch.count(), dimension());
     result.tokens.resize(batch.count(), tokens_per_vector());
     encode_into(batch, rows(result.tokens), options);
@@ -189,7 +195,8 @@ class FiniteScalarQuantizer {
   }
 
   /// The gradient of the input, from the input and result of forward and the gradient of the codes: estimator, then the
-  /// derivative of the bound. It vanishes where the bound is flat, |z| beyond about 4. Reuses the memory of `gradients`.
+  /// derivative of the bound. It vanishes where the bound is flat, |z| beyond about 4. Reuses the memory of
+  /// `gradients`.
   void backward_into(Batch<const Scalar> batch, const Result& result, UpstreamGradients<Scalar> upstream,
                      Gradients& gradients) const {
     check_backward(batch, result, upstream);
@@ -203,10 +210,12 @@ class FiniteScalarQuantizer {
       straight_through_backward_into(upstream.codes, rows(gradients.grad_input), Mask(valid));
     } else {
       const RowMatrix<Scalar> bounded = bound(batch, Mask(valid));
-      estimator_backward_into(options_.estimator, Batch<const Scalar>(rows(bounded)), Batch<const Scalar>(rows(result.codes)),
-                              upstream.codes, rows(gradients.grad_input), Mask(valid));
+      estimator_backward_into(options_.estimator, Batch<const Scalar>(rows(bounded)),
+                              Batch<const Scalar>(rows(result.codes)), upstream.codes, rows(gradients.grad_input),
+                              Mask(valid));
     }
-    detail::FsqDerivative<Scalar>(bounds_).multiply(batch, rows(gradients.grad_input), [&](Index i) { return valid[i]; });
+    detail::FsqDerivative<Scalar>(bounds_).multiply(batch, rows(gradients.grad_input),
+                                                    [&](Index i) { return valid[i]; });
   }
   /// The same, returned.
   Gradients backward(Batch<const Scalar> batch, const Result& result, UpstreamGradients<Scalar> upstream) const {
@@ -228,17 +237,22 @@ class FiniteScalarQuantizer {
     return values;
   }
 
+  /// The same of one scalar of dimension d.
+  Scalar bound(Index d, Scalar z) const {
+    return static_cast<Scalar>(bounds_.at(static_cast<std::size_t>(d)).value(static_cast<double>(z)));
+  }
+
   /// The distance of neighbouring codes in dimension d.
   Scalar step(Index d) const { return static_cast<Scalar>(bounds_.at(static_cast<std::size_t>(d)).step); }
 
  private:
   using Key = detail::OrderKey<Scalar>;
-  static constexpr Index block_size = 512;               // vectors whose levels stay in the first-level cache
+  static constexpr Index block_size = 512;  // vectors whose levels stay in the first-level cache
   static constexpr Index task_size = 16 * block_size;
 
   /// The memory of one task.
   struct Work {
-    AlignedVector<Scalar> packed;         // vectors of a masked batch, zeros where masked
+    AlignedVector<Scalar> packed;  // vectors of a masked batch, zeros where masked
     AlignedVector<Key> levels;
     AlignedVector<std::int64_t> indices;
   };
@@ -254,11 +268,22 @@ class FiniteScalarQuantizer {
       for (Index first = begin; first < end; first += block_size) {
         const Index last = std::min(first + block_size, end);
         const Batch<const Scalar> block = batch.slice(first, last);
-        good = encode(options.mask.all() ? block : pack(block, options.mask.slice(first, last), work), first, work) && good;
+        good = encode(options.mask.all() ? block : pack(block, options.mask.slice(first, last), work), first, work) &&
+               good;
       }
       if (!good) finite.store(false, std::memory_order_relaxed);
     });
     if (!finite) require_finite("FiniteScalarQuantizer", "input", batch, options.mask);
+  }
+
+  /// Adds vectors that are not finite to the mask where the options say so; the mask then views what is returned.
+  static MaskArray mask_non_finite(Batch<const Scalar> batch, ForwardOptions& options) {
+    MaskArray counts;
+    if (options.mask_non_finite && first_non_finite(batch, options.mask)) {
+      counts = finite_rows(batch, options.mask);
+      options.mask = Mask(counts);
+    }
+    return counts;
   }
 
   Batch<const Scalar> pack(Batch<const Scalar> block, Mask mask, Work& work) const {
@@ -322,8 +347,8 @@ class FiniteScalarQuantizer {
     for (Index t = 0; t < tokens_per_vector(); ++t) {
       const Token token = tokens[t];
       if (token < 0 || static_cast<std::uint64_t>(token) >= token_values(t)) {
-        raise<std::out_of_range>("FiniteScalarQuantizer: expected tokens in [0, {}), found {} at vector {}", token_values(t),
-                                 token, vector);
+        raise<std::out_of_range>("FiniteScalarQuantizer: expected tokens in [0, {}), found {} at vector {}",
+                                 token_values(t), token, vector);
       }
     }
   }
@@ -331,8 +356,8 @@ class FiniteScalarQuantizer {
   template <class Token>
   void check_tokens(Index count, Batch<Token> tokens) const {
     require(tokens.count() == count && tokens.dimension() == tokens_per_vector(),
-            "FiniteScalarQuantizer: expected tokens of {} x {}, found {} x {}", count, tokens_per_vector(), tokens.count(),
-            tokens.dimension());
+            "FiniteScalarQuantizer: expected tokens of {} x {}, found {} x {}", count, tokens_per_vector(),
+            tokens.count(), tokens.dimension());
     for (Index t = 0; t < tokens_per_vector(); ++t) {
       require(token_values(t) - 1 <= static_cast<std::uint64_t>(std::numeric_limits<Token>::max()),
               "FiniteScalarQuantizer: expected a token type that holds {}, found one of {} bits", token_values(t) - 1,
@@ -341,12 +366,14 @@ class FiniteScalarQuantizer {
   }
 
   void check_batch(Batch<const Scalar> batch, Mask mask) const {
-    require(batch.dimension() == dimension(), "FiniteScalarQuantizer: expected vectors of dimension {}, found {} (batch of {})",
-            dimension(), batch.dimension(), batch.count());
+    require(batch.dimension() == dimension(),
+            "FiniteScalarQuantizer: expected vectors of dimension {}, found {} (batch of {})", dimension(),
+            batch.dimension(), batch.count());
     check_mask("FiniteScalarQuantizer", mask, batch.count());
   }
 
-  void check_backward(Batch<const Scalar> batch, const Result& result, const UpstreamGradients<Scalar>& upstream) const {
+  void check_backward(Batch<const Scalar> batch, const Result& result,
+                      const UpstreamGradients<Scalar>& upstream) const {
     check_batch(batch, {});
     require(result.tokens.rows() == batch.count() && result.tokens.cols() == tokens_per_vector() &&
                 result.codes.rows() == batch.count() && result.codes.cols() == dimension(),
@@ -362,7 +389,7 @@ class FiniteScalarQuantizer {
   MixedRadix radix_;
   detail::FsqEncoder<Scalar> encoder_;
   std::vector<detail::FsqBound> bounds_;
-  AlignedVector<Scalar> codes_;      // the codes of dimension 0, then of dimension 1, ...
+  AlignedVector<Scalar> codes_;  // the codes of dimension 0, then of dimension 1, ...
   std::vector<Index> first_code_;
 };
 

@@ -3,8 +3,8 @@
 #pragma once
 
 // "Finite scalar quantization" (Mentzer, Minnen, Agustsson and Tschannen 2023, arXiv 2309.15505) as published code does
-// it: eleven formulas that look alike and give different tokens. Each maps a scalar z to a level k in 0 ... L - 1 and the
-// level to a code, the number a decoder sees.
+// it: eleven formulas that look alike and give different tokens. Each maps a scalar z to a level k in 0 ... L - 1 and
+// the level to a code, the number a decoder sees.
 //
 // Notation: L levels, w = floor(L / 2), o = 1/2 for even L and 0 for odd, e = 1/1000; round is to the nearest integer,
 // ties to even; arithmetic is exact. All dialects join the levels of a vector into one index in the same way, the first
@@ -22,16 +22,17 @@
 //   residual_hard_clamp   hard_clamp of c tanh(z / c), c = L / (L - 1)         2 k / (L - 1) - 1          2 to 65536
 //   cosyvoice             round(0.9990000128746033 tanh z) + 1                 k - 1                      3
 //   ifsq                  round((L - 1)(tanh(0.8 z) + 1) / 2)                  2 k / (L - 1) - 1          2 to 65536
-//   scale_round           round(s tanh z) + s, s = (L - 1) / 2                 (k - s) / s                odd, 3 to 65535
-//   gaussian_cdf          floor(L Phi(z)), Phi the normal distribution         sqrt(12) ((k + 1/2) / L - 1/2)   2 to 65536
-//   sigmoid               round((L - 1) / (1 + exp(-z)))                       k                          2 to 65536
+//   scale_round           round(s tanh z) + s, s = (L - 1) / 2                 (k - s) / s                odd, 3 to
+//   65535 gaussian_cdf          floor(L Phi(z)), Phi the normal distribution         sqrt(12) ((k + 1/2) / L - 1/2)   2
+//   to 65536 sigmoid               round((L - 1) / (1 + exp(-z)))                       k                          2 to
+//   65536
 //
 // Who speaks which: google: the notebook of the paper's authors, NVIDIA NeMo. lucidrains: vector-quantize-pytorch,
 // Cosmos. legacy_double_bound: X-Codec-2 and NeuCodec, whose library bounded the input twice. symmetric: the option
-// preserve_symmetry of vector-quantize-pytorch. stable_codec: Stability AI's. residual_hard_clamp: one stage of residual
-// quantization since the same library clamps. cosyvoice: CosyVoice's S3 tokenizer, [3, 3, 3, 3, 3, 3, 3, 3]. ifsq: Tencent's
-// (published for odd L; the same formula serves even L here). scale_round: BlueMagpie, 19 levels. gaussian_cdf: FSP of
-// VP-VAE. sigmoid: codes 0 ... L - 1, the form of the widely read article by Su Jianlin.
+// preserve_symmetry of vector-quantize-pytorch. stable_codec: Stability AI's. residual_hard_clamp: one stage of
+// residual quantization since the same library clamps. cosyvoice: CosyVoice's S3 tokenizer, [3, 3, 3, 3, 3, 3, 3, 3].
+// ifsq: Tencent's (published for odd L; the same formula serves even L here). scale_round: BlueMagpie, 19 levels.
+// gaussian_cdf: FSP of VP-VAE. sigmoid: codes 0 ... L - 1, the form of the widely read article by Su Jianlin.
 //
 // Ties. An edge between two levels is a number a float can hold in two cases only (elsewhere it is transcendental):
 //   z = 0 for even L in symmetric, residual_hard_clamp, gaussian_cdf: the upper level, k = L / 2;
@@ -39,9 +40,10 @@
 //   hard_clamp, edges (2 k - L) / (L - 1) that are dyadic: the upper level.
 // -0 and +0 are the same number and get the same level.
 //
-// Limits. With e added (lucidrains) the outermost levels leave the range from L = 1001 on, with e subtracted (google) the
-// top becomes unreachable there: both are refused. lucidrains with L = 2 has the shift atanh(1 / 1.001) = 3.8, at which
-// nearly every input gets the same level: refused, as by its authors; google with L = 2 gives level 1 to 94 % of N(0, 1).
+// Limits. With e added (lucidrains) the outermost levels leave the range from L = 1001 on, with e subtracted (google)
+// the top becomes unreachable there: both are refused. lucidrains with L = 2 has the shift atanh(1 / 1.001) = 3.8, at
+// which nearly every input gets the same level: refused, as by its authors; google with L = 2 gives level 1 to 94 % of
+// N(0, 1).
 
 #include <array>
 #include <cstddef>
@@ -73,15 +75,15 @@ enum class FsqDialect : std::uint8_t {
 
 /// Every dialect, in the order of the table above the enumeration's numbers.
 inline constexpr std::array<FsqDialect, 12> fsq_dialects = {
-    FsqDialect::google,       FsqDialect::lucidrains, FsqDialect::legacy_double_bound, FsqDialect::symmetric,
-    FsqDialect::stable_codec, FsqDialect::hard_clamp, FsqDialect::residual_hard_clamp, FsqDialect::cosyvoice,
-    FsqDialect::ifsq,         FsqDialect::scale_round, FsqDialect::gaussian_cdf,       FsqDialect::sigmoid};
+    FsqDialect::google,       FsqDialect::lucidrains,  FsqDialect::legacy_double_bound, FsqDialect::symmetric,
+    FsqDialect::stable_codec, FsqDialect::hard_clamp,  FsqDialect::residual_hard_clamp, FsqDialect::cosyvoice,
+    FsqDialect::ifsq,         FsqDialect::scale_round, FsqDialect::gaussian_cdf,        FsqDialect::sigmoid};
 
 /// The name used in files, messages and command lines.
 constexpr const char* dialect_name(FsqDialect dialect) {
-  constexpr std::array<const char*, 12> names = {"google",    "lucidrains", "legacy_double_bound", "symmetric",
-                                                 "stable_codec", "hard_clamp", "residual_hard_clamp", "cosyvoice",
-                                                 "ifsq",      "scale_round", "gaussian_cdf",       "sigmoid"};
+  constexpr std::array<const char*, 12> names = {"google",       "lucidrains",  "legacy_double_bound", "symmetric",
+                                                 "stable_codec", "hard_clamp",  "residual_hard_clamp", "cosyvoice",
+                                                 "ifsq",         "scale_round", "gaussian_cdf",        "sigmoid"};
   const auto i = static_cast<std::size_t>(dialect);
   return i < names.size() ? names[i] : "unknown";
 }
@@ -106,12 +108,17 @@ struct FsqLevelRange {
 
 constexpr FsqLevelRange level_range(FsqDialect dialect) {
   switch (dialect) {
-    case FsqDialect::google: return {2, 1000, false};
+    case FsqDialect::google:
+      return {2, 1000, false};
     case FsqDialect::lucidrains:
-    case FsqDialect::legacy_double_bound: return {3, 1000, false};
-    case FsqDialect::cosyvoice: return {3, 3, true};
-    case FsqDialect::scale_round: return {3, 65535, true};
-    default: return {};
+    case FsqDialect::legacy_double_bound:
+      return {3, 1000, false};
+    case FsqDialect::cosyvoice:
+      return {3, 3, true};
+    case FsqDialect::scale_round:
+      return {3, 65535, true};
+    default:
+      return {};
   }
 }
 
@@ -126,8 +133,9 @@ inline void check_levels(const char* who, FsqDialect dialect, std::span<const in
   require(!levels.empty(), "{}: expected at least one dimension, found no levels", who);
   const FsqLevelRange range = level_range(dialect);
   for (std::size_t d = 0; d < levels.size(); ++d) {
-    require(range.contains(levels[d]), "{}: expected {}levels between {} and {} for dialect {}, found {} in dimension {}",
-            who, range.odd_only ? "odd " : "", range.smallest, range.largest, dialect_name(dialect), levels[d], d);
+    require(range.contains(levels[d]),
+            "{}: expected {}levels between {} and {} for dialect {}, found {} in dimension {}", who,
+            range.odd_only ? "odd " : "", range.smallest, range.largest, dialect_name(dialect), levels[d], d);
   }
 }
 

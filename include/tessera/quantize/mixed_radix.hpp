@@ -8,9 +8,12 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
+#include <type_traits>
 #include <vector>
 
+#include <tessera/core/batch.hpp>
 #include <tessera/core/error.hpp>
 #include <tessera/core/execution.hpp>
 
@@ -44,7 +47,8 @@ class MixedRadix {
   bool has_index() const { return has_index_; }
   /// The product of the bases. Throws std::out_of_range past 2^63.
   std::uint64_t size() const {
-    if (!has_index_) raise<std::out_of_range>("MixedRadix: expected a product of levels up to 2^63, found 2^{:.2f}", bits());
+    if (!has_index_)
+      raise<std::out_of_range>("MixedRadix: expected a product of levels up to 2^63, found 2^{:.2f}", bits());
     return size_;
   }
   /// log2 of the product, for every product.
@@ -105,4 +109,55 @@ class MixedRadix {
   bool has_index_ = true;
 };
 
+namespace detail {
+
+/// How many values column t of `tokens` takes: the index's, or digit t's.
+inline std::uint64_t token_values(const MixedRadix& radix, Index columns, Index t) {
+  return columns == 1 && radix.has_index() ? radix.size()
+                                           : static_cast<std::uint64_t>(radix.levels()[static_cast<std::size_t>(t)]);
+}
+
+/// Throws std::invalid_argument unless there is one token per vector, an index, or one per digit.
+template <class Token>
+void check_token_columns(const char* who, const MixedRadix& radix, Batch<Token> tokens) {
+  const bool one = tokens.dimension() == 1 && radix.has_index();
+  require(one || tokens.dimension() == radix.dimension(),
+          "{}: expected {} digits per vector{}, found {} tokens (batch of {})", who, radix.dimension(),
+          radix.has_index() ? " or one index" : "", tokens.dimension(), tokens.count());
+}
+
+/// Throws std::out_of_range unless the tokens of vector i are in range.
+template <class Token>
+void check_token_range(const char* who, const MixedRadix& radix, Batch<Token> tokens, Index i) {
+  for (Index t = 0; t < tokens.dimension(); ++t) {
+    const auto token = tokens[i][t];
+    const std::uint64_t values = token_values(radix, tokens.dimension(), t);
+    if (token < 0 || static_cast<std::uint64_t>(token) >= values) {
+      raise<std::out_of_range>("{}: expected tokens in [0, {}), found {} at vector {}", who, values, token, i);
+    }
+  }
+}
+
+/// The digits of vector i, whose tokens are checked.
+template <class Token, class Digit>
+void read_digits(const char* who, const MixedRadix& radix, Batch<Token> tokens, Index i, Digit* digits) {
+  check_token_range(who, radix, tokens, i);
+  if (tokens.dimension() == 1 && radix.has_index()) {
+    radix.split(static_cast<std::uint64_t>(tokens[i][0]), digits);
+  } else {
+    for (Index d = 0; d < tokens.dimension(); ++d) digits[d] = static_cast<Digit>(tokens[i][d]);
+  }
+}
+
+/// Whether a vector's first token says that it was masked: -1, all bits set in an unsigned type with a value to spare.
+template <class Token>
+bool masked_token(const MixedRadix& radix, Token token) {
+  if constexpr (std::is_signed_v<Token>) {
+    return token == Token(-1);
+  } else {
+    return token == Token(-1) && !(radix.has_index() && radix.size() - 1 >= std::numeric_limits<Token>::max());
+  }
+}
+
+}  // namespace detail
 }  // namespace tessera::inline TESSERA_ISA

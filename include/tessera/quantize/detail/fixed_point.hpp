@@ -2,9 +2,9 @@
 // Copyright (c) 2026 the tessera authors
 #pragma once
 
-// Fixed-point numbers of 64 integer and 192 fraction bits in integer arithmetic, with the three functions whose inverses
-// the bounds of scalar quantizers need: the logarithm of a ratio, the tangent, the normal quantile. What is computed here
-// has the same bits on every machine and under every compiler flag.
+// Fixed-point numbers of 64 integer and 192 fraction bits in integer arithmetic, with the three functions whose
+// inverses the bounds of scalar quantizers need: the logarithm of a ratio, the tangent, the normal quantile. What is
+// computed here has the same bits on every machine and under every compiler flag.
 //
 // Errors are counted in units u = 2^-192. A product or quotient is truncated: 1 u. No function below errs by more than
 // 2^-160, and the callers decide nothing that is closer than `decision_margin` = 2^-150.
@@ -225,8 +225,8 @@ inline Fixed tangent(const Fixed& x) {
   return sine / cosine;
 }
 
-/// sqrt(2 pi) (Phi(z) - 1/2), the integral of exp(-x^2 / 2) from 0 to z, for |z| <= 5. The largest term of the alternating
-/// series is below 2^16, fewer than 200 count: the error stays below 2^-168.
+/// sqrt(2 pi) (Phi(z) - 1/2), the integral of exp(-x^2 / 2) from 0 to z, for |z| <= 5. The largest term of the
+/// alternating series is below 2^16, fewer than 200 count: the error stays below 2^-168.
 inline Fixed normal_integral(const Fixed& z) {
   const Fixed square = z * z;
   Fixed term = z, sum = z;
@@ -240,7 +240,8 @@ inline Fixed normal_integral(const Fixed& z) {
 /// The z with Phi(z) = part / whole, for 0 < part < whole <= 2^16 (then |z| < 4.2); zero exactly for a half. Newton's
 /// method with a derivative in double: each step gains about 50 bits, the residual alone decides when it ends.
 inline Fixed normal_quantile(std::int64_t part, std::int64_t whole) {
-  static constexpr Fixed::Limbs root_two_pi{0x16000b50, 0x19f3ea64, 0xe459dc5f, 0xf9483f5c, 0xc4e0b2ca, 0x81b263fe, 2, 0};
+  static constexpr Fixed::Limbs root_two_pi{0x16000b50, 0x19f3ea64, 0xe459dc5f, 0xf9483f5c,
+                                            0xc4e0b2ca, 0x81b263fe, 2,          0};
   const Fixed target = Fixed(2 * part - whole) * Fixed::from_limbs(root_two_pi) / Fixed(2 * whole);
   Fixed z;
   for (int step = 0; step < 100; ++step) {

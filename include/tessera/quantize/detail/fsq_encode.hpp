@@ -2,11 +2,11 @@
 // Copyright (c) 2026 the tessera authors
 #pragma once
 
-// Levels by comparison with thresholds, at the speed of memory. D native vectors of W scalars hold W vectors of the batch;
-// the level of a lane is the number of thresholds it reaches. For D = 1, 2, 4 or 8 that divides W the levels become indices
-// without leaving the registers: multiplied by their weights, then added over the D lanes of each vector by D - 1 sums of
-// interleaved registers. Other D go through a block of levels in the first-level cache. Dimensions of many levels are
-// searched by halving, one scalar at a time.
+// Levels by comparison with thresholds, at the speed of memory. D native vectors of W scalars hold W vectors of the
+// batch; the level of a lane is the number of thresholds it reaches. For D = 1, 2, 4 or 8 that divides W the levels
+// become indices without leaving the registers: multiplied by their weights, then added over the D lanes of each vector
+// by D - 1 sums of interleaved registers. Other D go through a block of levels in the first-level cache. Dimensions of
+// many levels are searched by halving, one scalar at a time.
 
 #include <algorithm>
 #include <bit>
@@ -17,8 +17,8 @@
 #include <utility>
 #include <vector>
 
-#include <tessera/core/batch.hpp>
 #include <tessera/core/aligned_vector.hpp>
+#include <tessera/core/batch.hpp>
 #include <tessera/core/simd.hpp>
 #include <tessera/quantize/detail/fsq_thresholds.hpp>
 
@@ -76,7 +76,8 @@ class FsqEncoder {
     if (compares_ >= most_compared) return;
     period_ = dimension_ / std::gcd(dimension_, lanes);
     lay_out();
-    in_registers_ = narrow && period_ == 1 && dimension_ <= 8 && std::has_single_bit(static_cast<std::size_t>(dimension_));
+    in_registers_ =
+        narrow && period_ == 1 && dimension_ <= 8 && std::has_single_bit(static_cast<std::size_t>(dimension_));
   }
 
   /// The levels of `input`, D per vector. Returns whether all scalars were finite.
@@ -91,11 +92,20 @@ class FsqEncoder {
   bool indices(Batch<const Scalar> input, std::int64_t* indices, Key* work) const {
     const bool finite = levels(input, work);
     switch (dimension_) {
-      case 3: join_levels<3>(work, input.count(), indices); break;
-      case 4: join_levels<4>(work, input.count(), indices); break;
-      case 5: join_levels<5>(work, input.count(), indices); break;
-      case 6: join_levels<6>(work, input.count(), indices); break;
-      default: join_levels<0>(work, input.count(), indices);
+      case 3:
+        join_levels<3>(work, input.count(), indices);
+        break;
+      case 4:
+        join_levels<4>(work, input.count(), indices);
+        break;
+      case 5:
+        join_levels<5>(work, input.count(), indices);
+        break;
+      case 6:
+        join_levels<6>(work, input.count(), indices);
+        break;
+      default:
+        join_levels<0>(work, input.count(), indices);
     }
     return finite;
   }
@@ -106,10 +116,14 @@ class FsqEncoder {
   bool narrow_indices(Batch<const Scalar> input, Key* indices) const {
     return in_groups(input, indices, 1, [&](const Scalar* from, Index groups, Key* to) {
       switch (dimension_) {
-        case 1: return join_groups<1>(from, groups, to);
-        case 2: return join_groups<2>(from, groups, to);
-        case 4: return join_groups<4>(from, groups, to);
-        default: return join_groups<8>(from, groups, to);
+        case 1:
+          return join_groups<1>(from, groups, to);
+        case 2:
+          return join_groups<2>(from, groups, to);
+        case 4:
+          return join_groups<4>(from, groups, to);
+        default:
+          return join_groups<8>(from, groups, to);
       }
     });
   }
@@ -123,9 +137,11 @@ class FsqEncoder {
     for (Index lane = 0; lane < period_ * lanes; ++lane) {
       const auto d = static_cast<std::size_t>(lane % dimension_);
       for (std::size_t k = 0; k < thresholds_[d].size(); ++k) {
-        compared_[k * static_cast<std::size_t>(period_ * lanes) + static_cast<std::size_t>(lane)] = thresholds_[d][k] - 1;
+        compared_[k * static_cast<std::size_t>(period_ * lanes) + static_cast<std::size_t>(lane)] =
+            thresholds_[d][k] - 1;
       }
-      if (lane < lanes && !weights_.empty()) lane_weights_[static_cast<std::size_t>(lane)] = static_cast<Key>(weights_[d]);
+      if (lane < lanes && !weights_.empty())
+        lane_weights_[static_cast<std::size_t>(lane)] = static_cast<Key>(weights_[d]);
     }
   }
 
@@ -155,7 +171,8 @@ class FsqEncoder {
     std::memcpy(&pattern, from, sizeof pattern);
     const Keys magnitude = pattern & simd::broadcast<Key>(magnitude_bits<Scalar>);
     bad |= magnitude > simd::broadcast<Key>(infinity - 1);
-    return pattern ^ ((pattern >> static_cast<int>(8 * sizeof(Key) - 1)) & simd::broadcast<Key>(magnitude_bits<Scalar>));
+    return pattern ^
+           ((pattern >> static_cast<int>(8 * sizeof(Key) - 1)) & simd::broadcast<Key>(magnitude_bits<Scalar>));
   }
 
   bool compare_levels(const Scalar* from, Index vectors, Key* to) const {
@@ -174,6 +191,15 @@ class FsqEncoder {
 
   template <int D>
   bool join_groups(const Scalar* from, Index groups, Key* to) const {
+    if constexpr (D > lanes) {
+      return false;  // never called: a dimension that does not divide the lanes
+    } else {
+      return join_whole_groups<D>(from, groups, to);
+    }
+  }
+
+  template <int D>
+  bool join_whole_groups(const Scalar* from, Index groups, Key* to) const {
     Keys bad{};
     const Keys weights = simd::load<Key>(lane_weights_.data());
     for (Index g = 0; g < groups; ++g, from += D * lanes) {
@@ -237,8 +263,8 @@ class FsqEncoder {
   }
 
   Index dimension_ = 0;
-  Index compares_ = 0;         // thresholds of the dimension that has most
-  Index period_ = 0;           // vectors after which the dimensions of the lanes repeat; 0: search instead
+  Index compares_ = 0;  // thresholds of the dimension that has most
+  Index period_ = 0;    // vectors after which the dimensions of the lanes repeat; 0: search instead
   bool in_registers_ = false;
   AlignedVector<Key> compared_;      // [threshold][vector of the period][lane]
   AlignedVector<Key> lane_weights_;  // weights of the lanes where the period is 1

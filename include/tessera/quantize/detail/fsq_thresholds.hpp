@@ -78,23 +78,44 @@ inline Fixed cosyvoice_edge(std::int64_t twice_m) {
 /// Where level k of L begins, for 0 < k < L and L in the dialect's range.
 inline FsqEdge fsq_edge(FsqDialect dialect, std::int64_t L, std::int64_t k) {
   const std::int64_t m = 1000 * (2 * (k - L / 2) - 1 + (L % 2 == 0 ? 1 : 0));  // google and lucidrains, units of 1/2000
-  const std::int64_t p = 2 * k - 1, q = 2 * L - 1 - 2 * k;                     // (1 + t) / (1 - t) at t = (2 k - L) / (L - 1)
+  const std::int64_t p = 2 * k - 1, q = 2 * L - 1 - 2 * k;  // (1 + t) / (1 - t) at t = (2 k - L) / (L - 1)
   FsqEdge edge;
   switch (dialect) {
-    case FsqDialect::google: edge.value = google_edge(L, m); break;
-    case FsqDialect::lucidrains: edge.value = lucidrains_edge(L, m, false); break;
-    case FsqDialect::legacy_double_bound: edge.value = lucidrains_edge(L, m, true); break;
+    case FsqDialect::google:
+      edge.value = google_edge(L, m);
+      break;
+    case FsqDialect::lucidrains:
+      edge.value = lucidrains_edge(L, m, false);
+      break;
+    case FsqDialect::legacy_double_bound:
+      edge.value = lucidrains_edge(L, m, true);
+      break;
     case FsqDialect::symmetric:
     case FsqDialect::stable_codec:
-    case FsqDialect::scale_round: edge.value = scaled_log(p, q, 1, 2); break;
-    case FsqDialect::hard_clamp: edge.value = Fixed(2 * k - L) / static_cast<std::uint32_t>(L - 1); break;
-    case FsqDialect::residual_hard_clamp: edge.value = scaled_log(k, L - k, L, 2 * (L - 1)); break;
-    case FsqDialect::cosyvoice: edge.value = cosyvoice_edge(2 * k - 3); break;
-    case FsqDialect::ifsq: edge.value = scaled_log(p, q, 5, 8); break;
-    case FsqDialect::gaussian_cdf: edge.value = normal_quantile(k, L); break;
-    case FsqDialect::sigmoid: edge.value = scaled_log(p, q, 1, 1); break;
+    case FsqDialect::scale_round:
+      edge.value = scaled_log(p, q, 1, 2);
+      break;
+    case FsqDialect::hard_clamp:
+      edge.value = Fixed(2 * k - L) / static_cast<std::uint32_t>(L - 1);
+      break;
+    case FsqDialect::residual_hard_clamp:
+      edge.value = scaled_log(k, L - k, L, 2 * (L - 1));
+      break;
+    case FsqDialect::cosyvoice:
+      edge.value = cosyvoice_edge(2 * k - 3);
+      break;
+    case FsqDialect::ifsq:
+      edge.value = scaled_log(p, q, 5, 8);
+      break;
+    case FsqDialect::gaussian_cdf:
+      edge.value = normal_quantile(k, L);
+      break;
+    case FsqDialect::sigmoid:
+      edge.value = scaled_log(p, q, 1, 1);
+      break;
   }
-  const bool even_wins = dialect == FsqDialect::stable_codec || dialect == FsqDialect::ifsq || dialect == FsqDialect::sigmoid;
+  const bool even_wins =
+      dialect == FsqDialect::stable_codec || dialect == FsqDialect::ifsq || dialect == FsqDialect::sigmoid;
   edge.inclusive = !even_wins || k % 2 == 0;
   const auto steps = static_cast<std::uint64_t>((L - 1) / std::gcd(2 * k - L, L - 1));
   edge.exact = edge.value.zero() || (dialect == FsqDialect::hard_clamp && std::has_single_bit(steps));
@@ -128,8 +149,10 @@ template <class Scalar>
 OrderKey<Scalar> smallest_reaching(const FsqEdge& edge) {
   if (edge.value.zero()) return edge.inclusive ? order_key(Scalar(-0.0)) : OrderKey<Scalar>(1);
   const FixedCut part = cut(edge.value, std::numeric_limits<Scalar>::digits);
-  const bool clear = compare_magnitude(part.rest, decision_margin()) > 0 && compare_magnitude(part.room, decision_margin()) > 0;
-  if (!edge.exact && !clear) raise<NumericalError>("finite scalar quantization: expected an edge apart from any scalar");
+  const bool clear =
+      compare_magnitude(part.rest, decision_margin()) > 0 && compare_magnitude(part.room, decision_margin()) > 0;
+  if (!edge.exact && !clear)
+    raise<NumericalError>("finite scalar quantization: expected an edge apart from any scalar");
   const auto magnitude = static_cast<Scalar>(std::ldexp(static_cast<double>(part.mantissa), part.exponent));
   const OrderKey<Scalar> key = order_key(edge.value.negative() ? -magnitude : magnitude);  // truncated towards zero
   if (part.rest.zero()) return key + (edge.inclusive ? 0 : 1);
@@ -152,24 +175,33 @@ Scalar nearest_scalar(const Fixed& value) {
   const FixedCut part = cut(value, std::numeric_limits<Scalar>::digits);
   const int order = compare_magnitude(part.rest, part.room);
   const bool up = order > 0 || (order == 0 && part.mantissa % 2 == 1);
-  const auto magnitude = static_cast<Scalar>(std::ldexp(static_cast<double>(part.mantissa + (up ? 1 : 0)), part.exponent));
+  const auto magnitude =
+      static_cast<Scalar>(std::ldexp(static_cast<double>(part.mantissa + (up ? 1 : 0)), part.exponent));
   return value.negative() ? -magnitude : magnitude;
 }
 
 /// The code of level k, rounded once.
 template <class Scalar>
 Scalar fsq_code(FsqDialect dialect, std::int64_t L, std::int64_t k) {
-  static constexpr Fixed::Limbs root_twelve{0xa7b48f31, 0x4bb06998, 0xf1707712, 0x4ae85ae0, 0x09954e76, 0x76cf5d0b, 0x00000003, 0};
-  const auto ratio = [](std::int64_t p, std::int64_t q) { return nearest_scalar<Scalar>(Fixed(p) / static_cast<std::uint32_t>(q)); };
+  static constexpr Fixed::Limbs root_twelve{0xa7b48f31, 0x4bb06998, 0xf1707712, 0x4ae85ae0,
+                                            0x09954e76, 0x76cf5d0b, 0x00000003, 0};
+  const auto ratio = [](std::int64_t p, std::int64_t q) {
+    return nearest_scalar<Scalar>(Fixed(p) / static_cast<std::uint32_t>(q));
+  };
   switch (dialect) {
     case FsqDialect::google:
     case FsqDialect::lucidrains:
-    case FsqDialect::legacy_double_bound: return ratio(k - L / 2, L / 2);
-    case FsqDialect::cosyvoice: return static_cast<Scalar>(k - 1);
-    case FsqDialect::sigmoid: return static_cast<Scalar>(k);
+    case FsqDialect::legacy_double_bound:
+      return ratio(k - L / 2, L / 2);
+    case FsqDialect::cosyvoice:
+      return static_cast<Scalar>(k - 1);
+    case FsqDialect::sigmoid:
+      return static_cast<Scalar>(k);
     case FsqDialect::gaussian_cdf:
-      return nearest_scalar<Scalar>(Fixed(2 * k + 1 - L) * Fixed::from_limbs(root_twelve) / static_cast<std::uint32_t>(2 * L));
-    default: return ratio(2 * k - (L - 1), L - 1);
+      return nearest_scalar<Scalar>(Fixed(2 * k + 1 - L) * Fixed::from_limbs(root_twelve) /
+                                    static_cast<std::uint32_t>(2 * L));
+    default:
+      return ratio(2 * k - (L - 1), L - 1);
   }
 }
 
