@@ -3,20 +3,24 @@
 #pragma once
 
 // std::vector whose memory starts on a cache line: native vectors read from it never straddle two lines, which would
-// halve the rate of a loop that does one load per multiply-add.
+// halve the rate of a loop that does one load per multiply-add. The allocator carries the instruction set in its name,
+// and so does the code of every vector that uses it.
 
 #include <cstddef>
 #include <new>
 #include <vector>
 
-namespace tessera {
+#include <tessera/core/isa.hpp>
+
+namespace tessera::inline TESSERA_ISA {
 namespace aligned {
 
-/// Allocates on multiples of 64 bytes on every instruction set, so that the memory may cross library borders.
+/// Allocates on multiples of 64 bytes on every instruction set.
 template <class T>
 struct Allocator {
   using value_type = T;
   static constexpr std::align_val_t alignment{64};
+  static_assert(alignof(T) <= 64, "expected an alignment of at most 64 bytes");
 
   Allocator() = default;
   template <class U>
@@ -32,4 +36,4 @@ struct Allocator {
 template <class T>
 using AlignedVector = std::vector<T, aligned::Allocator<T>>;
 
-}  // namespace tessera
+}  // namespace tessera::inline TESSERA_ISA

@@ -38,9 +38,9 @@ class Batch {
  public:
   Batch() = default;
 
-  /// Vector i starts at data + i * stride. Throws unless count, dimension >= 0 and |stride| >= dimension (or count <
-  /// 2).
-  Batch(Scalar* data, Index count, Index dimension, Index stride)
+  /// Vector i starts at data + i * stride. Throws std::invalid_argument on a negative size, and unless |stride| >=
+  /// dimension where there are two vectors or more. Always inlined, as other units share its name.
+  [[gnu::always_inline]] Batch(Scalar* data, Index count, Index dimension, Index stride)
       : data_(data), count_(count), dimension_(dimension), stride_(stride) {
     require(count >= 0 && dimension >= 0, "Batch: expected non-negative sizes, found count {} and dimension {}", count,
             dimension);
@@ -82,7 +82,8 @@ class Batch {
   Index stride_ = 0;
 };
 
-/// A batch that owns its vectors, as the pack functions return it; convertible to a view while it lives.
+/// A batch that owns its vectors, as the pack functions return it; convertible to a view while it lives. A temporary
+/// may be the argument of a call: it lives until the call returns.
 template <class Scalar>
 class PackedBatch {
  public:
@@ -110,14 +111,16 @@ concept DirectMatrix = requires(T& m) {
   m.outerStride();
 };
 
-/// Maps, Refs and Blocks do not own their data: a temporary one is still a view of something that lives.
+/// Maps, Refs and Blocks do not own their data: a temporary one is still a view of something that lives. A Ref to
+/// constant data is the exception: it holds a copy when what it was made from has another layout.
 template <class T>
-inline constexpr bool owns_data =
-    std::is_base_of_v<Eigen::PlainObjectBase<std::remove_cvref_t<T>>, std::remove_cvref_t<T>>;
+inline constexpr bool owns_data = std::is_base_of_v<Eigen::PlainObjectBase<T>, T>;
+template <class Matrix, int options, class Stride>
+inline constexpr bool owns_data<Eigen::Ref<const Matrix, options, Stride>> = true;
 
 template <class Matrix>
 concept Viewable = DirectMatrix<std::remove_reference_t<Matrix>> &&
-    (std::is_lvalue_reference_v<Matrix> || !owns_data<Matrix>);
+    (std::is_lvalue_reference_v<Matrix> || !owns_data<std::remove_cvref_t<Matrix>>);
 
 template <class Matrix>
 using ElementOf = std::remove_pointer_t<decltype(std::declval<std::remove_reference_t<Matrix>&>().data())>;
@@ -130,7 +133,7 @@ template <detail::Viewable Matrix>
 Batch<detail::ElementOf<Matrix>> rows(Matrix&& matrix) {
   const Index feature_stride = matrix.IsRowMajor ? matrix.innerStride() : matrix.outerStride();
   const Index vector_stride = matrix.IsRowMajor ? matrix.outerStride() : matrix.innerStride();
-  require(feature_stride == 1 || matrix.cols() <= 1,
+  require(feature_stride == 1 || matrix.cols() <= 1 || matrix.rows() == 0,
           "rows: expected the entries of a row to be contiguous, found them {} apart in a {} x {} matrix; use "
           "columns(matrix) if its columns are the vectors, or pack_rows(matrix) to copy",
           feature_stride, matrix.rows(), matrix.cols());
@@ -143,30 +146,30 @@ template <detail::Viewable Matrix>
 Batch<detail::ElementOf<Matrix>> columns(Matrix&& matrix) {
   const Index feature_stride = matrix.IsRowMajor ? matrix.outerStride() : matrix.innerStride();
   const Index vector_stride = matrix.IsRowMajor ? matrix.innerStride() : matrix.outerStride();
-  require(feature_stride == 1 || matrix.rows() <= 1,
+  require(feature_stride == 1 || matrix.rows() <= 1 || matrix.cols() == 0,
           "columns: expected the entries of a column to be contiguous, found them {} apart in a {} x {} matrix; use "
           "rows(matrix) if its rows are the vectors, or pack_columns(matrix) to copy",
           feature_stride, matrix.rows(), matrix.cols());
   return {matrix.data(), matrix.cols(), matrix.rows(), vector_stride};
 }
 
-/// A copy of the rows of any matrix or expression, converted to `Scalar` (for example from Eigen::half).
+/// A copy of the rows of any matrix, array or expression, converted to `Scalar` (for example from Eigen::half).
 template <class Scalar, class Derived>
-PackedBatch<Scalar> pack_rows(const Eigen::MatrixBase<Derived>& matrix) {
-  return PackedBatch<Scalar>(matrix.template cast<Scalar>());
+PackedBatch<Scalar> pack_rows(const Eigen::DenseBase<Derived>& matrix) {
+  return PackedBatch<Scalar>(matrix.derived().template cast<Scalar>());
 }
 template <class Derived>
-PackedBatch<typename Derived::Scalar> pack_rows(const Eigen::MatrixBase<Derived>& matrix) {
-  return PackedBatch<typename Derived::Scalar>(matrix);
+PackedBatch<typename Derived::Scalar> pack_rows(const Eigen::DenseBase<Derived>& matrix) {
+  return PackedBatch<typename Derived::Scalar>(matrix.derived());
 }
 
-/// A copy of the columns of any matrix or expression, converted to `Scalar`.
+/// A copy of the columns of any matrix, array or expression, converted to `Scalar`.
 template <class Scalar, class Derived>
-PackedBatch<Scalar> pack_columns(const Eigen::MatrixBase<Derived>& matrix) {
+PackedBatch<Scalar> pack_columns(const Eigen::DenseBase<Derived>& matrix) {
   return PackedBatch<Scalar>(matrix.transpose().template cast<Scalar>());
 }
 template <class Derived>
-PackedBatch<typename Derived::Scalar> pack_columns(const Eigen::MatrixBase<Derived>& matrix) {
+PackedBatch<typename Derived::Scalar> pack_columns(const Eigen::DenseBase<Derived>& matrix) {
   return PackedBatch<typename Derived::Scalar>(matrix.transpose());
 }
 

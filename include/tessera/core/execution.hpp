@@ -71,12 +71,15 @@ class Execution {
     }
   }
 
-  /// Splits [0, count) into pieces of `grain` (the last may be shorter) and calls `range(begin, end)` for each. The
-  /// pieces depend on `count` and `grain` alone.
+  /// Splits [0, count) into pieces of `grain` >= 1 (the last may be shorter) and calls `range(begin, end)` for each.
+  /// The pieces depend on `count` and `grain` alone.
   template <class Range>
   void for_ranges(Index count, Index grain, Range&& range) const {
-    const Index pieces = (count + grain - 1) / grain;
-    auto piece = [&](Index i) { range(i * grain, i * grain + grain < count ? i * grain + grain : count); };
+    const Index pieces = count / grain + (count % grain != 0 ? 1 : 0);
+    auto piece = [&](Index i) {
+      const Index begin = i * grain;
+      range(begin, count - begin < grain ? count : begin + grain);
+    };
     run(pieces, piece);
   }
 

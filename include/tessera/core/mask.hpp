@@ -22,8 +22,8 @@ using MaskArray = Eigen::Array<bool, Eigen::Dynamic, 1>;
 class Mask {
  public:
   Mask() = default;
-  Mask(std::span<const bool> valid) : valid_(valid.data()), count_(static_cast<Index>(valid.size())) {}
-  Mask(const MaskArray& valid) : valid_(valid.data()), count_(valid.size()) {}
+  Mask(std::span<const bool> valid) : Mask(valid.data(), static_cast<Index>(valid.size())) {}
+  Mask(const MaskArray& valid) : Mask(valid.data(), valid.size()) {}
 
   /// True when there is no mask: every vector counts.
   bool all() const { return valid_ == nullptr; }
@@ -32,8 +32,8 @@ class Mask {
   /// Whether vector i counts.
   bool operator[](Index i) const { return valid_ == nullptr || valid_[i]; }
 
-  /// How many of the `batch_count` vectors of a batch count.
-  Index valid_count(Index batch_count) const {
+  /// How many of the `batch_count` vectors of a batch count. Always inlined, as other units share its name.
+  [[gnu::always_inline]] Index valid_count(Index batch_count) const {
     if (all()) return batch_count;
     Index valid = 0;
     for (Index i = 0; i < count_; ++i) valid += valid_[i] ? 1 : 0;
@@ -43,10 +43,14 @@ class Mask {
   /// The mask of vectors [begin, end).
   Mask slice(Index begin, Index end) const {
     if (all()) return {};
-    return Mask(std::span<const bool>(valid_ + begin, static_cast<std::size_t>(end - begin)));
+    return {valid_ + begin, end - begin};
   }
 
  private:
+  // An array without entries may have no address; its mask is still one, of no vectors.
+  Mask(const bool* valid, Index count) : valid_(valid != nullptr ? valid : &no_entry), count_(count) {}
+
+  static constexpr bool no_entry = true;
   const bool* valid_ = nullptr;
   Index count_ = 0;
 };

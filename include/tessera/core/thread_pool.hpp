@@ -4,12 +4,11 @@
 
 // An executor on standard threads, for programs that have no pool of their own.
 
+#include <algorithm>
 #include <condition_variable>
-#include <cstdint>
 #include <exception>
 #include <mutex>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include <tessera/core/error.hpp>
@@ -17,28 +16,27 @@
 
 namespace tessera::inline TESSERA_ISA {
 
-/// `threads` workers including the caller, who works too while waiting. One job runs at a time: calls from several
-/// threads take turns, and a task that calls run() on its own pool runs the inner job alone, on its own thread.
+/// `threads` workers including the caller, who works too. Calls of run() from several threads, and from within tasks,
+/// go on at once: each caller works on its own job, the other workers help where tasks are left. Nobody waits for more
+/// than the tasks of its own job, so that pools nested in any way cannot dead-lock.
 class ThreadPool {
  public:
-  /// Throws std::invalid_argument unless threads >= 1. Default: one per processor.
+  /// Throws std::invalid_argument unless threads >= 1, std::system_error when the system has no more threads. Default:
+  /// one per processor.
   explicit ThreadPool(Index threads = default_threads()) : threads_(threads) {
     require(threads >= 1, "ThreadPool: expected at least one thread, found {}", threads);
-    workers_.reserve(static_cast<std::size_t>(threads - 1));
-    for (Index i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+    try {
+      for (Index i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+    } catch (...) {
+      stop();
+      throw;
+    }
   }
 
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  ~ThreadPool() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    wake_.notify_all();
-    for (std::thread& worker : workers_) worker.join();
-  }
+  ~ThreadPool() { stop(); }
 
   Index concurrency() const { return threads_; }
 
@@ -46,22 +44,12 @@ class ThreadPool {
   /// rethrown here; tasks that had not begun by then are skipped.
   void run(Index count, TaskRef task) {
     if (count <= 0) return;
-    if (running_on_this_thread() == this) {
-      for (Index i = 0; i < count; ++i) task(i);
-      return;
-    }
-    const std::lock_guard turn(turn_);
     Job job{task, count};
-    {
-      const std::lock_guard lock(mutex_);
-      job_ = &job;
-      ++generation_;
-    }
-    wake_.notify_all();
-    take_part(job);
     std::unique_lock lock(mutex_);
-    job_ = nullptr;
-    done_.wait(lock, [&] { return job.workers == 0; });
+    open_.push_back(&job);
+    wake_.notify_all();
+    while (job.next < job.count) run_one(job, lock);
+    done_.wait(lock, [&] { return job.running == 0; });
     if (job.error) std::rethrow_exception(job.error);
   }
 
@@ -69,8 +57,8 @@ class ThreadPool {
   struct Job {
     TaskRef task;
     Index count;
-    Index next = 0;
-    Index workers = 0;  // threads of the pool, without the caller, that are in it
+    Index next = 0;     // the first task that has not begun
+    Index running = 0;  // tasks begun and not ended
     std::exception_ptr error = nullptr;
   };
 
@@ -79,56 +67,54 @@ class ThreadPool {
     return hardware == 0 ? 1 : static_cast<Index>(hardware);
   }
 
-  /// The pool whose task this thread is in, if any.
-  static const ThreadPool*& running_on_this_thread() {
-    thread_local const ThreadPool* pool = nullptr;
-    return pool;
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
   }
 
   void work() {
-    std::uint64_t seen = 0;
     std::unique_lock lock(mutex_);
     while (true) {
-      wake_.wait(lock, [&] { return stopping_ || (job_ != nullptr && generation_ != seen); });
+      wake_.wait(lock, [&] { return stopping_ || !open_.empty(); });
       if (stopping_) return;
-      seen = generation_;
-      Job& job = *job_;
-      ++job.workers;
-      lock.unlock();
-      take_part(job);
-      lock.lock();
-      if (--job.workers == 0) done_.notify_all();
+      run_one(*open_.back(), lock);  // the innermost first: an outer one waits for it
     }
   }
 
-  void take_part(Job& job) {
-    const ThreadPool* outer = std::exchange(running_on_this_thread(), this);
-    while (true) {
-      Index i;
-      {
-        const std::lock_guard lock(mutex_);
-        if (job.next == job.count) break;
-        i = job.next++;
-      }
-      try {
-        job.task(i);
-      } catch (...) {
-        const std::lock_guard lock(mutex_);
-        if (!job.error) job.error = std::current_exception();
-        job.next = job.count;
-      }
+  /// Runs the next task of an open job, without the lock.
+  void run_one(Job& job, std::unique_lock<std::mutex>& lock) {
+    const Index i = job.next++;
+    if (job.next == job.count) close(job);
+    ++job.running;
+    lock.unlock();
+    std::exception_ptr error = nullptr;
+    try {
+      job.task(i);
+    } catch (...) {
+      error = std::current_exception();
     }
-    running_on_this_thread() = outer;
+    lock.lock();
+    if (error && !job.error) job.error = error;
+    if (error && job.next < job.count) close(job);
+    if (--job.running == 0) done_.notify_all();
+  }
+
+  /// No further task of the job begins.
+  void close(Job& job) {
+    job.next = job.count;
+    open_.erase(std::find(open_.begin(), open_.end(), &job));
   }
 
   Index threads_;
   std::vector<std::thread> workers_;
-  std::mutex turn_;   // held by the caller whose job runs
-  std::mutex mutex_;  // guards everything below, and the job
+  std::mutex mutex_;  // guards everything below, and the jobs
   std::condition_variable wake_;
   std::condition_variable done_;
-  Job* job_ = nullptr;
-  std::uint64_t generation_ = 0;
+  std::vector<Job*> open_;  // jobs with tasks that have not begun
   bool stopping_ = false;
 };
 
