@@ -10,10 +10,13 @@
 //     c_k <- (m_k + p c_k) / (N_k + p)         for every k with n_k > 0; other codes stay, to the bit.
 //
 // Three choices differ from common implementations. Averages start at zero, not at one imagined vector at the code, so
-// that the first update moves a code to the mean of its vectors: no bias to correct. A code that received nothing is not
-// recomputed, and the pseudo-count p pulls a code towards its present place, where Laplace smoothing of the counts drags
-// unused codes to the origin. And in this form of the average, averages that already agree with the batch stay exactly:
-// a codebook from converged k-means is a fixed point.
+// that the first update moves a code to the mean of its vectors: no bias to correct. A code that received nothing is
+// not recomputed, and the pseudo-count p pulls a code towards its present place, where Laplace smoothing of the counts
+// drags unused codes to the origin. And in this form of the average, averages that already agree with the batch stay
+// exactly: a codebook from converged k-means is a fixed point.
+//
+// The counts themselves do start low. W_k <- W_k + (1 - decay) (1 - W_k), from zero, is the weight of the steps that a
+// code's average has seen, and N_k / W_k its usage: the vectors per step, without that bias.
 
 #include <algorithm>
 #include <cmath>
@@ -28,6 +31,7 @@
 #include <tessera/core/error.hpp>
 #include <tessera/core/finite.hpp>
 #include <tessera/quantize/codebook_statistics.hpp>
+#include <tessera/quantize/detail/code_mean.hpp>
 #include <tessera/quantize/detail/unit_vectors.hpp>
 #include <tessera/quantize/nearest.hpp>
 
@@ -37,6 +41,13 @@ struct CodebookOptions {
   Metric metric = Metric::squared_euclidean;
   double decay = 0.99;      ///< of the averages per step, in [0, 1); their memory is about 1 / (1 - decay) steps
   double pseudo_count = 0;  ///< p above, in vectors, >= 0: damps codes that few vectors reach
+};
+
+/// The moving averages of K codes of D dimensions.
+struct CodebookAverages {
+  Eigen::VectorXd counts;   ///< N (K): vectors per step
+  RowMatrix<double> sums;   ///< m (K, D): the sum of those vectors
+  Eigen::VectorXd weights;  ///< W (K): 0 at the start, 1 after many steps
 };
 
 }  // namespace tessera
@@ -55,19 +66,25 @@ class Codebook {
   /// Each vector of `codes` is a code; averages start at zero. Throws std::invalid_argument on an empty or non-finite
   /// codebook, a zero code under the cosine metric, a decay outside [0, 1) and a negative pseudo-count.
   explicit Codebook(Batch<const Scalar> codes, const CodebookOptions& options = {})
-      : options_(checked(options)), codes_(normalized(codes)), search_(rows(std::as_const(codes_)), options.metric) {
-    forget();
-  }
+      : options_(checked(options)),
+        codes_(normalized(codes)),
+        averages_(no_averages(codes_.rows(), codes_.cols())),
+        search_(rows(std::as_const(codes_)), options.metric) {}
 
   Index size() const { return codes_.rows(); }
   Index dimension() const { return codes_.cols(); }
   const CodebookOptions& options() const { return options_; }
   /// (K, D).
   const RowMatrix<Scalar>& codes() const { return codes_; }
-  /// N, the moving average of the vectors per step of each code.
-  const Eigen::VectorXd& counts() const { return counts_; }
-  /// m, the moving average of their sums, (K, D).
-  const RowMatrix<double>& sums() const { return sums_; }
+  const CodebookAverages& averages() const { return averages_; }
+  /// N / W, the vectors per step of each code, without the bias of the first steps; 0 before the first step.
+  Eigen::VectorXd usage() const {
+    Eigen::VectorXd usage(size());
+    for (Index k = 0; k < size(); ++k) {
+      usage[k] = averages_.weights[k] > 0 ? averages_.counts[k] / averages_.weights[k] : 0;
+    }
+    return usage;
+  }
   /// The search for the nearest of the present codes.
   const NearestCode<Scalar>& search() const { return search_; }
 
@@ -78,56 +95,58 @@ class Codebook {
             "Codebook: expected statistics of {} codes of dimension {}, found {} of {}", size(), dimension(),
             statistics.codebook_size(), statistics.dimension());
     if (statistics.total() == 0) return;
-    Eigen::VectorXd counts = counts_;
-    RowMatrix<double> sums = sums_;
+    CodebookAverages next = averages_;
     RowMatrix<Scalar> codes = codes_;
+    Eigen::VectorXd work(dimension());
     const double rest = 1 - options_.decay;
+    const double spacing = statistics.grid().spacing();
     for (Index k = 0; k < size(); ++k) {
       const std::int64_t received = statistics.counts()[k];
-      counts[k] += rest * (static_cast<double>(received) - counts[k]);
-      for (Index d = 0; d < dimension(); ++d) sums(k, d) += rest * (statistics.sum(k, d) - sums(k, d));
-      if (received > 0) move_code(counts[k], sums.row(k).data(), codes.row(k).data());
+      const std::int64_t* steps = statistics.sums().data() + k * dimension();
+      double* sum = next.sums.data() + k * dimension();
+      next.counts[k] += rest * (static_cast<double>(received) - next.counts[k]);
+      next.weights[k] += rest * (1 - next.weights[k]);
+      for (Index d = 0; d < dimension(); ++d) sum[d] += rest * (static_cast<double>(steps[d]) * spacing - sum[d]);
+      if (received == 0) continue;
+      detail::move_code(options_.metric, next.counts[k], sum, options_.pseudo_count, dimension(),
+                        codes.data() + k * dimension(), work.data());
     }
-    adopt(std::move(codes), std::move(counts), std::move(sums));
+    adopt(std::move(codes), std::move(next));
   }
 
   /// New codes; the averages start anew at zero. This is how an optimiser moves a codebook.
   /// Throws std::invalid_argument on another size and on codes the constructor would refuse.
   void set_codes(Batch<const Scalar> codes) {
     check_shape(codes.count(), codes.dimension());
-    adopt(normalized(codes), Eigen::VectorXd::Zero(size()), RowMatrix<double>::Zero(size(), dimension()));
+    adopt(normalized(codes), no_averages(size(), dimension()));
   }
 
   /// Codes with the averages that belong to them, as k-means or a file gives them.
-  /// Throws std::invalid_argument on wrong sizes, non-finite numbers or negative counts.
-  void set_state(Batch<const Scalar> codes, Eigen::VectorXd counts, RowMatrix<double> sums) {
+  /// Throws std::invalid_argument on wrong sizes, non-finite numbers, negative counts and weights outside [0, 1].
+  void set_state(Batch<const Scalar> codes, CodebookAverages averages) {
     check_shape(codes.count(), codes.dimension());
-    check_shape(counts.size(), dimension());
-    check_shape(sums.rows(), sums.cols());
-    require_finite("Codebook", "counts", columns(counts));
-    require_finite("Codebook", "sums", rows(sums));
-    require(std::all_of(counts.begin(), counts.end(), [](double count) { return count >= 0; }),
-            "Codebook: expected counts of at least 0, found a negative one");
-    adopt(options_.metric == Metric::cosine ? unit_or_same(codes) : RowMatrix<Scalar>(codes.matrix()),
-          std::move(counts), std::move(sums));
+    check_averages(averages);
+    adopt(normalized(codes), std::move(averages));
   }
 
-  /// Moves code `indices[j]` to vectors[j], with averages as if `count` vectors per step had always been there, so that
-  /// the next steps do not undo it. Throws std::invalid_argument on sizes, non-finite or (cosine) zero vectors.
-  void replace(std::span<const Index> indices, Batch<const Scalar> vectors, double count) {
+  /// Moves code `indices[j]` to vectors[j], with averages as if `usage` vectors per step had always been there, so that
+  /// the next steps do not undo it; on an index given twice the last vector counts. Throws std::invalid_argument on
+  /// sizes, non-finite or (cosine) zero vectors and a negative usage, std::out_of_range on an index outside the
+  /// codebook.
+  void replace(std::span<const Index> indices, Batch<const Scalar> vectors, double usage) {
+    check_replacement(indices, vectors, usage);
     if (indices.empty()) return;
-    check_replacement(indices, vectors);
     RowMatrix<Scalar> codes = codes_;
+    CodebookAverages averages = averages_;
     const RowMatrix<Scalar> values = normalized(vectors);
-    for (Index j = 0; j < values.rows(); ++j) codes.row(indices[static_cast<std::size_t>(j)]) = values.row(j);
-    NearestCode<Scalar> search(rows(std::as_const(codes)), options_.metric);
     for (Index j = 0; j < values.rows(); ++j) {
       const Index k = indices[static_cast<std::size_t>(j)];
-      counts_[k] = count;
-      sums_.row(k) = count * values.row(j).template cast<double>();
+      codes.row(k) = values.row(j);
+      averages.counts[k] = usage;
+      averages.sums.row(k) = usage * values.row(j).template cast<double>();
+      averages.weights[k] = 1;
     }
-    codes_ = std::move(codes);
-    search_ = std::move(search);
+    adopt(std::move(codes), std::move(averages));
   }
 
  private:
@@ -143,11 +162,27 @@ class Codebook {
             "Codebook: expected {} codes of dimension {}, found {} of {}", size(), dimension(), count, dimension_found);
   }
 
-  void check_replacement(std::span<const Index> indices, Batch<const Scalar> vectors) const {
+  void check_averages(const CodebookAverages& averages) const {
+    check_shape(averages.counts.size(), dimension());
+    check_shape(averages.weights.size(), dimension());
+    check_shape(averages.sums.rows(), averages.sums.cols());
+    require_finite("Codebook", "counts", columns(averages.counts));
+    require_finite("Codebook", "weights", columns(averages.weights));
+    require_finite("Codebook", "sums", rows(averages.sums));
+    for (Index k = 0; k < size(); ++k) {
+      require(averages.counts[k] >= 0, "Codebook: expected counts of at least 0, found {} for code {}",
+              averages.counts[k], k);
+      require(averages.weights[k] >= 0 && averages.weights[k] <= 1,
+              "Codebook: expected weights between 0 and 1, found {} for code {}", averages.weights[k], k);
+    }
+  }
+
+  void check_replacement(std::span<const Index> indices, Batch<const Scalar> vectors, double usage) const {
     const auto count = static_cast<Index>(indices.size());
-    require(vectors.count() == count && vectors.dimension() == dimension(),
+    require(vectors.count() == count && (vectors.dimension() == dimension() || vectors.empty()),
             "Codebook: expected {} vectors of dimension {}, found {} of {}", count, dimension(), vectors.count(),
             vectors.dimension());
+    require(is_finite(usage) && usage >= 0, "Codebook: expected a usage of at least 0, found {}", usage);
     for (const Index k : indices) {
       if (k < 0 || k >= size()) raise<std::out_of_range>("Codebook: expected a code below {}, found {}", size(), k);
     }
@@ -176,35 +211,19 @@ class Codebook {
     return result;
   }
 
-  /// c <- (m + p c) / (N + p), of length one for the cosine metric (where opposite vectors that cancel leave c alone).
-  void move_code(double count, const double* sum, Scalar* code) const {
-    const double pseudo = options_.pseudo_count;
-    Eigen::Map<Eigen::Array<Scalar, Eigen::Dynamic, 1>> place(code, dimension());
-    const Eigen::Map<const Eigen::ArrayXd> sums(sum, dimension());
-    const Eigen::ArrayXd target = (sums + pseudo * place.template cast<double>()) / (count + pseudo);
-    if (options_.metric != Metric::cosine) {
-      place = target.template cast<Scalar>();
-    } else if (detail::inverse_norm(target.data(), dimension()).rest > 0) {
-      detail::unit_vector(target.data(), dimension(), code);
-    }
+  static CodebookAverages no_averages(Index size, Index dimension) {
+    return {Eigen::VectorXd::Zero(size), RowMatrix<double>::Zero(size, dimension), Eigen::VectorXd::Zero(size)};
   }
 
-  void adopt(RowMatrix<Scalar> codes, Eigen::VectorXd counts, RowMatrix<double> sums) {
+  void adopt(RowMatrix<Scalar> codes, CodebookAverages averages) {
     search_ = NearestCode<Scalar>(rows(std::as_const(codes)), options_.metric);  // throws on non-finite codes
     codes_ = std::move(codes);
-    counts_ = std::move(counts);
-    sums_ = std::move(sums);
-  }
-
-  void forget() {
-    counts_.setZero(size());
-    sums_.setZero(size(), dimension());
+    averages_ = std::move(averages);
   }
 
   CodebookOptions options_;
   RowMatrix<Scalar> codes_;
-  Eigen::VectorXd counts_;
-  RowMatrix<double> sums_;
+  CodebookAverages averages_;
   NearestCode<Scalar> search_;
 };
 

@@ -7,8 +7,8 @@
 //     n_k = |{i : token_i = k}|,     s_k = sum of x_i over token_i = k.
 //
 // Counts are integers and sums lie on a power-of-two grid that travels with them (core/grid.hpp), so that statistics of
-// shards merge, in any order, into exactly those of the whole batch. k-means and the moving averages of a codebook start
-// from here.
+// shards merge, in any order, into exactly those of the whole batch. k-means and the moving averages of a codebook
+// start from here.
 
 #include <algorithm>
 #include <bit>
@@ -43,8 +43,8 @@ double largest_magnitude(const char* who, Batch<Element> batch, Mask mask = {}) 
 /// Counts and sums of the vectors of each of K codes of D dimensions.
 ///
 /// Exactness: each scalar is rounded once to the grid, everything else is exact; merging is associative and commutative
-/// to the bit. Cost: O(N D) and no allocation, whatever K. Not copied into threads: pass an Execution, each task then owns
-/// a range of codes.
+/// to the bit. Cost: O(N D) and no allocation, whatever K. Not copied into threads: pass an Execution, each task then
+/// owns a range of codes.
 template <class ScalarType>
 class CodebookStatistics {
  public:
@@ -78,9 +78,9 @@ class CodebookStatistics {
   std::int64_t total() const { return counts_.sum(); }
 
   /// Takes in the vectors of a batch with their (N, 1) tokens; a vector that is masked, or whose token is -1, is passed
-  /// over. Before anything changes it throws std::invalid_argument on wrong shapes, on non-finite vectors and on scalars
-  /// beyond the grid's limit, std::out_of_range on a token outside the codebook, and NumericalError when the sums might
-  /// overflow (a coarser grid helps).
+  /// over. Before anything changes it throws std::invalid_argument on wrong shapes, on non-finite vectors and on
+  /// scalars beyond the grid's limit, std::out_of_range on a token outside the codebook, and NumericalError when the
+  /// sums might overflow (a coarser grid helps).
   template <class Token>
   void accumulate(Batch<const Scalar> batch, Batch<Token> tokens, Mask mask = {}, Execution execution = {}) {
     check_shapes(batch, tokens.count(), tokens.dimension(), mask);
@@ -134,7 +134,8 @@ class CodebookStatistics {
             "CodebookStatistics: expected vectors of dimension {}, found {} (batch of {})", dimension(),
             batch.dimension(), batch.count());
     require(token_count == batch.count() && (token_dimension == 1 || batch.empty()),
-            "CodebookStatistics: expected tokens of {} x 1, found {} x {}", batch.count(), token_count, token_dimension);
+            "CodebookStatistics: expected tokens of {} x 1, found {} x {}", batch.count(), token_count,
+            token_dimension);
     check_mask("CodebookStatistics", mask, batch.count());
   }
 
@@ -171,7 +172,8 @@ class CodebookStatistics {
         if (mask[i] && !is_masked(*tokens[i])) bits = std::max(bits, detail::largest_bits(batch[i], batch.dimension()));
       }
     }
-    if (bits >= detail::FiniteBits<Scalar>::infinity) [[unlikely]] raise_non_finite(batch, tokens, mask);
+    if (bits >= detail::FiniteBits<Scalar>::infinity) [[unlikely]]
+      raise_non_finite(batch, tokens, mask);
     const auto largest = static_cast<double>(std::bit_cast<Scalar>(bits));
     require(grid_.contains(largest), "CodebookStatistics: expected scalars below {} in magnitude, found {}",
             grid_.limit(), largest);

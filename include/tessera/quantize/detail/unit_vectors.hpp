@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include <tessera/core/batch.hpp>
+#include <tessera/core/mask.hpp>
 
 namespace tessera::inline TESSERA_ISA {
 namespace detail {
@@ -43,10 +44,13 @@ void unit_vector(const T* x, Index dimension, Scalar* result) {
   }
 }
 
+/// The vectors that count, each scaled to length one; zeros for the others.
 template <class Scalar>
-RowMatrix<Scalar> unit_vectors(Batch<const Scalar> batch) {
-  RowMatrix<Scalar> result(batch.count(), batch.dimension());
-  for (Index i = 0; i < batch.count(); ++i) unit_vector(batch[i], batch.dimension(), result.row(i).data());
+RowMatrix<Scalar> unit_vectors(Batch<const Scalar> batch, Mask mask = {}) {
+  RowMatrix<Scalar> result = RowMatrix<Scalar>::Zero(batch.count(), batch.dimension());
+  for (Index i = 0; i < batch.count(); ++i) {
+    if (mask[i]) unit_vector(batch[i], batch.dimension(), result.row(i).data());
+  }
   return result;
 }
 

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 the tessera authors
+#pragma once
+
+// Codes that hardly any vector reaches are replaced by vectors of a batch (as in Dhariwal et al. 2020, "Jukebox",
+// arXiv:2005.00341, section 3.1, "random restarts", with a threshold relative to the mean: Défossez et al. 2024,
+// "Moshi").
+//
+// A code is expired when its usage, in vectors per step, is below `threshold` times the mean usage of all codes.
+// Relative to the mean the decision does not depend on the size of batches. A replaced code gets averages as if it had
+// always been used `count` times as much as the codes that stay, so that the next step does not undo the replacement:
+// under batches of a constant size, a replaced code that no vector reaches expires again after ln(threshold / count) /
+// ln(decay) steps at the earliest (for threshold <= 1/2).
+
+#include <cstdint>
+#include <vector>
+
+#include <tessera/core/batch.hpp>
+#include <tessera/core/error.hpp>
+#include <tessera/core/finite.hpp>
+#include <tessera/core/mask.hpp>
+#include <tessera/core/random.hpp>
+#include <tessera/quantize/codebook.hpp>
+#include <tessera/quantize/detail/counted_vectors.hpp>
+#include <tessera/quantize/detail/unit_vectors.hpp>
+#include <tessera/quantize/detail/vector_set.hpp>
+
+namespace tessera {
+
+struct ExpiryOptions {
+  double threshold = 0.1;  ///< of the mean usage, in [0, 1); 0 replaces nothing
+  double count = 1;        ///< usage of a replaced code, relative to the mean of those that stay, > threshold
+  Mask mask = {};          ///< vectors that may become codes
+};
+
+/// What expire() did.
+struct ExpiryReport {
+  std::vector<Index> replaced;  ///< codes, ascending
+  std::vector<Index> vectors;   ///< the vector of the batch that each of them is now
+  std::vector<Index>
+      left;  ///< expired codes for which the batch had no further different vector; they stay as they are
+};
+
+}  // namespace tessera
+
+namespace tessera::inline TESSERA_ISA {
+
+/// The codes whose usage is below `threshold` times the mean, ascending; none before the first step of the averages.
+/// Throws std::invalid_argument unless 0 <= threshold < 1.
+template <class Scalar>
+std::vector<Index> expired_codes(const Codebook<Scalar>& codebook, double threshold) {
+  require(threshold >= 0 && threshold < 1, "expired_codes: expected a threshold in [0, 1), found {}", threshold);
+  const Eigen::VectorXd usage = codebook.usage();
+  double total = 0;
+  for (const double value : usage) total += value;
+  std::vector<Index> expired;
+  for (Index k = 0; k < codebook.size(); ++k) {
+    if (usage[k] * static_cast<double>(codebook.size()) < threshold * total) expired.push_back(k);
+  }
+  return expired;
+}
+
+namespace detail {
+
+/// Up to `count` vectors that count, in random order, no two of them equal and none equal to a code that is kept.
+template <class Scalar>
+std::vector<Index> draw_different(Batch<const Scalar> batch, Mask mask, const Codebook<Scalar>& codebook,
+                                  const std::vector<Index>& expired, Random& random) {
+  const std::vector<Index> candidates = counted_indices(mask, 0, batch.count());
+  VectorSet<Scalar> seen(batch.dimension(), codebook.size());
+  std::size_t next_expired = 0;
+  for (Index k = 0; k < codebook.size(); ++k) {
+    if (next_expired < expired.size() && expired[next_expired] == k) {
+      ++next_expired;
+    } else {
+      seen.insert(codebook.codes().data() + k * codebook.dimension());
+    }
+  }
+  std::vector<Index> drawn;
+  for (const Index j : random.permutation(static_cast<Index>(candidates.size()))) {
+    if (drawn.size() == expired.size()) break;
+    const Index i = candidates[static_cast<std::size_t>(j)];
+    if (seen.insert(batch[i])) drawn.push_back(i);
+  }
+  return drawn;
+}
+
+}  // namespace detail
+
+/// Replaces the expired codes by vectors of the batch, drawn by `random` so that no two are equal and none equals a
+/// code that stays (a second copy would never be the nearest). Where the batch has too few, the remaining codes stay.
+/// With the cosine metric the directions of vectors are meant, and zero vectors are passed over. Throws
+/// std::invalid_argument on another dimension, a wrong mask, non-finite vectors that count, and options out of range;
+/// nothing has changed then.
+template <class Scalar>
+ExpiryReport expire(Codebook<Scalar>& codebook, std::type_identity_t<Batch<const Scalar>> batch, Random& random,
+                    const ExpiryOptions& options = {}) {
+  require(is_finite(options.count) && options.count > options.threshold,
+          "expire: expected a count above the threshold {}, found {}", options.threshold, options.count);
+  require(batch.dimension() == codebook.dimension() || batch.empty(),
+          "expire: expected vectors of dimension {}, found {} (batch of {})", codebook.dimension(), batch.dimension(),
+          batch.count());
+  check_mask("expire", options.mask, batch.count());
+  require_finite("expire", "vectors", batch, options.mask);
+  ExpiryReport report;
+  std::vector<Index> expired = expired_codes(codebook, options.threshold);
+  if (expired.empty()) return report;
+  MaskArray usable(batch.count());
+  const bool cosine = codebook.options().metric == Metric::cosine;
+  for (Index i = 0; i < batch.count(); ++i) {
+    usable[i] = options.mask[i] && (!cosine || detail::inverse_norm(batch[i], batch.dimension()).rest > 0);
+  }
+  const RowMatrix<Scalar> unit = cosine ? detail::unit_vectors(batch, Mask(usable)) : RowMatrix<Scalar>();
+  const Batch<const Scalar> points = cosine ? Batch<const Scalar>(rows(unit)) : batch;
+  report.vectors = detail::draw_different(points, Mask(usable), codebook, expired, random);
+  double kept_usage = codebook.usage().sum();
+  for (const Index k : expired) kept_usage -= codebook.usage()[k];
+  const double usage =
+      options.count * kept_usage / static_cast<double>(codebook.size() - static_cast<Index>(expired.size()));
+  report.left.assign(expired.begin() + static_cast<std::ptrdiff_t>(report.vectors.size()), expired.end());
+  expired.resize(report.vectors.size());
+  report.replaced = std::move(expired);
+  RowMatrix<Scalar> vectors(static_cast<Index>(report.vectors.size()), codebook.dimension());
+  for (Index j = 0; j < vectors.rows(); ++j) {
+    std::copy_n(points[report.vectors[static_cast<std::size_t>(j)]], vectors.cols(), vectors.row(j).data());
+  }
+  codebook.replace(report.replaced, rows(std::as_const(vectors)), usage);
+  return report;
+}
+
+}  // namespace tessera::inline TESSERA_ISA

@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 the tessera authors
+#pragma once
+
+// Vector quantization (van den Oord, Vinyals and Kavukcuoglu 2017, arXiv:1711.00937): a vector z becomes the index of
+// the nearest of K codes, and the code c itself goes on to the decoder,
+//
+//     token = argmin_k |z - c_k|^2,        commitment = beta |z - sg(c)|^2,        codebook = gamma |sg(z) - c|^2,
+//
+// sg standing for stop-gradient. The gradient of the code passes to z by an estimator (estimators/estimator.hpp); the
+// codes learn from moving averages of the vectors assigned to them, from the gradient of the codebook loss, or not at
+// all. Papers differ in which weight they call beta, and in what the mean is taken over: both are options here.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+#include <Eigen/Core>
+
+#include <tessera/core/batch.hpp>
+#include <tessera/core/error.hpp>
+#include <tessera/core/finite.hpp>
+#include <tessera/core/mask.hpp>
+#include <tessera/core/random.hpp>
+#include <tessera/estimators/estimator.hpp>
+#include <tessera/quantize/codebook.hpp>
+#include <tessera/quantize/codebook_statistics.hpp>
+#include <tessera/quantize/concepts.hpp>
+#include <tessera/quantize/detail/counted_vectors.hpp>
+#include <tessera/quantize/kmeans.hpp>
+#include <tessera/quantize/metric.hpp>
+#include <tessera/quantize/nearest.hpp>
+
+namespace tessera {
+
+/// How the codes of a VectorQuantizer move.
+enum class CodebookLearning {
+  moving_average,  ///< by update(): moving averages of the vectors assigned to each code (quantize/codebook.hpp)
+  gradient,  ///< by an optimiser: backward gives the gradient of the codebook loss, set_codes() takes the new codes
+  frozen     ///< not at all
+};
+
+/// The name used in files and messages.
+constexpr const char* learning_name(CodebookLearning learning) {
+  return learning == CodebookLearning::moving_average ? "moving_average"
+         : learning == CodebookLearning::gradient     ? "gradient"
+                                                      : "frozen";
+}
+
+/// What a loss is the mean over. N is the number of vectors that count.
+enum class LossReduction {
+  mean_over_scalars,  ///< sum / (N D), as in most code
+  mean_over_vectors   ///< sum / N, as in most papers
+};
+
+/// The name used in files and messages.
+constexpr const char* reduction_name(LossReduction reduction) {
+  return reduction == LossReduction::mean_over_scalars ? "mean_over_scalars" : "mean_over_vectors";
+}
+
+struct VectorQuantizerOptions {
+  Index dimension = 64;                       ///< D, scalars of a vector, at least 1
+  Index codebook_size = 1024;                 ///< K, codes, at least 1
+  Metric metric = Metric::squared_euclidean;  ///< cosine: codes have length one, see quantize/metric.hpp
+  CodebookLearning learning = CodebookLearning::moving_average;
+  double decay = 0.99;              ///< of the moving averages per step, in [0, 1)
+  double pseudo_count = 0;          ///< vectors, >= 0: damps codes that few vectors reach (quantize/codebook.hpp)
+  double commitment_weight = 0.25;  ///< beta, >= 0
+  double codebook_weight = 1;       ///< gamma, >= 0; counts only when the codebook learns by gradient
+  LossReduction reduction = LossReduction::mean_over_scalars;
+  GradientEstimator estimator = GradientEstimator::straight_through;
+  std::uint64_t seed = 0;  ///< of the codes before initialize(): uniform numbers of [-1, 1)
+};
+
+/// How initialize() starts a codebook.
+struct KMeansStart {
+  Index iterations = 100;        ///< at most, >= 0; it ends when no token changes any more
+  std::uint64_t seed = 0;        ///< of the draws of k-means++
+  Mask mask = {};                ///< vectors that count
+  Execution execution = {};      ///< where the work runs; results do not depend on it
+  bool mask_non_finite = false;  ///< vectors with a NaN or an infinity count as masked; else they are an error
+  Progress progress = {};
+};
+
+/// What forward returns; backward needs nothing more.
+template <class Scalar>
+struct VectorQuantizerResult {
+  RowMatrix<Scalar> codes;      ///< (N, D): the nearest codes themselves; zero for masked vectors
+  Tokens<> tokens;              ///< (N, 1); -1 for masked vectors
+  QuantizerLosses losses = {};  ///< weighted and reduced as the options say; 0 where no vector counts
+  double distortion = 0;        ///< the mean of |z - c|^2 over the vectors that count, unweighted
+};
+
+}  // namespace tessera
+
+namespace tessera::inline TESSERA_ISA {
+
+/// A codebook of K codes of D dimensions with the verbs of a quantizer. Looking is const, and one object may then serve
+/// many threads; learning (initialize, update, apply, set_codes) is explicit.
+///
+/// Tokens are certified (quantize/nearest.hpp): exact, lowest index on ties, the same for every split of a batch,
+/// number of threads and instruction set. Losses are sums in double in the order of the vectors: the same bits for any
+/// number of threads, and for a masked batch those of the batch without the masked vectors. Cosine metric: codes are
+/// unit vectors, the token is argmax z.c, and losses compare the code with z as it is given, so that the commitment
+/// loss also draws |z| towards 1. The statistics are those of z / |z|. Cost: encode N K D multiply-adds; everything
+/// else O(N D + K D). No memory grows as N x K. Throws std::invalid_argument on a batch of another dimension, on a
+/// wrong mask, and on input that is not finite (unless masked), naming vector and component: the batch is then rejected
+/// whole, and nothing has changed. An empty batch is valid and gives empty results.
+template <class ScalarType>
+class VectorQuantizer {
+ public:
+  using Scalar = ScalarType;
+  using Result = VectorQuantizerResult<Scalar>;
+  /// grad_parameters: (K, D), of the codes; zero-sized unless the codebook learns by gradient.
+  using Gradients = QuantizerGradients<Scalar, RowMatrix<Scalar>>;
+
+  /// Random codes. Throws std::invalid_argument on options outside their ranges.
+  explicit VectorQuantizer(const VectorQuantizerOptions& options = {})
+      : options_(checked(options)), codebook_(random_codebook(options)) {}
+
+  /// The given codes, one per vector; `dimension` and `codebook_size` are theirs, whatever the options say. With the
+  /// cosine metric they are scaled to length one. Throws std::invalid_argument on options outside their ranges, an
+  /// empty or non-finite codebook, and (cosine) a zero code.
+  VectorQuantizer(Batch<const Scalar> codes, const VectorQuantizerOptions& options)
+      : options_(checked(with_sizes(options, codes))), codebook_(codes, codebook_options(options)) {}
+
+  const VectorQuantizerOptions& options() const { return options_; }
+  Index dimension() const { return codebook_.dimension(); }
+  Index codebook_size() const { return codebook_.size(); }
+  Index tokens_per_vector() const { return 1; }
+  double bits_per_token() const { return std::log2(static_cast<double>(codebook_size())); }
+  const Codebook<Scalar>& codebook() const { return codebook_; }
+  Codebook<Scalar>& codebook() { return codebook_; }
+
+  /// The tokens of a batch, into (N, 1) of any integer type that holds them; -1 for masked vectors (the largest value
+  /// of an unsigned type, which then must not be a token).
+  template <class Token>
+  void encode_into(Batch<const Scalar> batch, Batch<Token> tokens, ForwardOptions options = {}) const {
+    check_dimension(batch);
+    const detail::CountedVectors<Scalar> counted(who, batch, options);
+    check_tokens<Token>(batch.count(), tokens.count(), tokens.dimension(), counted.mask());
+    detail::search_counted(codebook_.search(), batch, tokens, counted.mask(), options.execution);
+  }
+  /// The same, returned.
+  template <class Token = std::int64_t>
+  Tokens<Token> encode(Batch<const Scalar> batch, ForwardOptions options = {}) const {
+    Tokens<Token> tokens(batch.count(), 1);
+    encode_into(batch, rows(tokens), options);
+    return tokens;
+  }
+
+  /// The codes of tokens. Masked vectors get zeros. Throws std::out_of_range on a token outside the codebook, -1
+  /// included, unless masked, before anything is written.
+  template <class Token>
+  void decode_into(Batch<Token> tokens, Batch<Scalar> codes, ForwardOptions options = {}) const {
+    check_mask(who, options.mask, tokens.count());
+    require(tokens.dimension() == 1 || tokens.empty(), "{}: expected tokens of {} x 1, found {} x {}", who,
+            tokens.count(), tokens.count(), tokens.dimension());
+    require(codes.count() == tokens.count() && (codes.dimension() == dimension() || codes.empty()),
+            "{}: expected codes of {} x {}, found {} x {}", who, tokens.count(), dimension(), codes.count(),
+            codes.dimension());
+    for (Index i = 0; i < tokens.count(); ++i) {
+      if (options.mask[i]) check_token(*tokens[i], i);
+    }
+    options.execution.for_ranges(tokens.count(), task_size, [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i) look_up(options.mask[i] ? static_cast<Index>(*tokens[i]) : -1, codes[i]);
+    });
+  }
+  /// The same, returned.
+  template <class Token>
+  RowMatrix<Scalar> decode(const Tokens<Token>& tokens, ForwardOptions options = {}) const {
+    RowMatrix<Scalar> codes(tokens.rows(), dimension());
+    decode_into(rows(tokens), rows(codes), options);
+    return codes;
+  }
+
+  /// Codes, tokens and losses of a batch, reusing the memory of `result`.
+  void forward_into(Batch<const Scalar> batch, Result& result, ForwardOptions options = {}) const {
+    check_dimension(batch);
+    const detail::CountedVectors<Scalar> counted(who, batch, options);
+    result.codes.resize(batch.count(), dimension());
+    result.tokens.resize(batch.count(), 1);
+    detail::search_counted(codebook_.search(), batch, rows(result.tokens), counted.mask(), options.execution);
+    Eigen::VectorXd distances(batch.count());
+    options.execution.for_ranges(batch.count(), task_size, [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i) {
+        const Index token = static_cast<Index>(result.tokens(i, 0));
+        Scalar* code = result.codes.data() + i * dimension();
+        look_up(token, code);
+        distances[i] = token < 0 ? 0 : detail::plain_squared_distance(batch[i], code, dimension());
+      }
+    });
+    set_losses(distances, counted.mask().valid_count(batch.count()), result);
+  }
+  /// The same, returned.
+  Result forward(Batch<const Scalar> batch, ForwardOptions options = {}) const {
+    Result result;
+    forward_into(batch, result, options);
+    return result;
+  }
+
+  /// The gradients of upstream.codes . codes + upstream.losses.commitment commitment + upstream.losses.codebook
+  /// codebook:
+  ///
+  ///     grad_input      = estimator(upstream.codes) + 2 beta (z - c) / M,
+  ///     grad_parameters = sum over the vectors of a code of 2 gamma (c - z) / M,     M = N D or N, as the reduction
+  ///     says,
+  ///
+  /// each loss times its upstream weight. The estimator passes the gradient of the codes to the input and nothing to
+  /// the codebook: codes learn from the codebook loss alone. Reuses the memory of `gradients`. Throws
+  /// std::invalid_argument when shapes differ.
+  void backward_into(Batch<const Scalar> batch, const Result& result, UpstreamGradients<Scalar> upstream,
+                     Gradients& gradients) const {
+    check_backward(batch, result, upstream);
+    const MaskArray counted = result.tokens.col(0).array() >= 0;
+    gradients.grad_input.setZero(batch.count(), dimension());
+    if (upstream.codes.data() != nullptr) {
+      estimator_backward_into(options_.estimator, batch, Batch<const Scalar>(rows(result.codes)), upstream.codes,
+                              rows(gradients.grad_input), Mask(counted));
+    }
+    const double norm = loss_norm(Mask(counted).valid_count(batch.count()));
+    const double weight = 2 * options_.commitment_weight * upstream.losses.commitment / norm;
+    for (Index i = 0; i < batch.count() && weight != 0; ++i) {
+      if (counted[i]) add_difference(weight, batch[i], result.codes.row(i).data(), gradients.grad_input.row(i).data());
+    }
+    set_code_gradient(batch, result, 2 * codebook_weight() * upstream.losses.codebook / norm,
+                      gradients.grad_parameters);
+  }
+  /// The same, returned.
+  Gradients backward(Batch<const Scalar> batch, const Result& result, UpstreamGradients<Scalar> upstream) const {
+    Gradients gradients;
+    backward_into(batch, result, upstream, gradients);
+    return gradients;
+  }
+
+  /// The counts and sums of a batch with its (N, 1) tokens, on a grid that fits it (cosine: of its unit vectors, on one
+  /// grid for all). Vectors that are masked or whose token is -1 are passed over. Shards that are to merge into exactly
+  /// the statistics of the whole batch need one grid: CodebookStatistics<Scalar>::grid_for(largest magnitude of all).
+  /// Throws as forward does, and as CodebookStatistics::accumulate.
+  template <class Token>
+  CodebookStatistics<Scalar> statistics(Batch<const Scalar> batch, Batch<Token> tokens,
+                                        ForwardOptions options = {}) const {
+    check_dimension(batch);
+    const detail::CountedVectors<Scalar> counted(who, batch, options);
+    const double largest = options_.metric == Metric::cosine ? 1 : largest_magnitude(who, batch, counted.mask());
+    const Grid grid = CodebookStatistics<Scalar>::grid_for(largest, counted.mask().valid_count(batch.count()));
+    return statistics_on(grid, batch, tokens, counted.mask(), options.execution);
+  }
+  /// The same on the caller's grid.
+  template <class Token>
+  CodebookStatistics<Scalar> statistics(Batch<const Scalar> batch, Batch<Token> tokens, Grid grid,
+                                        ForwardOptions options = {}) const {
+    check_dimension(batch);
+    const detail::CountedVectors<Scalar> counted(who, batch, options);
+    return statistics_on(grid, batch, tokens, counted.mask(), options.execution);
+  }
+  template <class Token>
+  CodebookStatistics<Scalar> statistics(Batch<const Scalar> batch, const Tokens<Token>& tokens,
+                                        ForwardOptions options = {}) const {
+    return statistics(batch, rows(tokens), options);
+  }
+  template <class Token>
+  CodebookStatistics<Scalar> statistics(Batch<const Scalar> batch, const Tokens<Token>& tokens, Grid grid,
+                                        ForwardOptions options = {}) const {
+    return statistics(batch, rows(tokens), grid, options);
+  }
+
+  /// One step of the moving averages with the statistics of a batch and its tokens, those of forward. Nothing changes
+  /// when it throws: as statistics does, and std::invalid_argument unless the codebook learns by moving averages.
+  template <class Token>
+  void update(Batch<const Scalar> batch, Batch<Token> tokens, ForwardOptions options = {}) {
+    check_learning();
+    codebook_.apply(statistics(batch, tokens, options));
+  }
+  template <class Token>
+  void update(Batch<const Scalar> batch, const Tokens<Token>& tokens, ForwardOptions options = {}) {
+    update(batch, rows(tokens), options);
+  }
+
+  /// One step from merged statistics. Throws std::invalid_argument on other sizes, and unless the codebook learns by
+  /// moving averages.
+  void apply(const CodebookStatistics<Scalar>& statistics) {
+    check_learning();
+    codebook_.apply(statistics);
+  }
+
+  /// Codes from k-means on a batch (quantize/kmeans.hpp), with the averages that belong to them; whatever the codebook
+  /// learns by. Where k-means has converged this is a fixed point: update() with the same batch changes no bit (without
+  /// a pseudo-count). Where it has not, a step moves the codes by 1 - decay of one more iteration. Throws as kmeans
+  /// does.
+  KMeansResult<Scalar> initialize(Batch<const Scalar> batch, const KMeansStart& start = {}) {
+    check_dimension(batch);
+    const detail::CountedVectors<Scalar> counted(who, batch, {start.mask, start.execution, start.mask_non_finite});
+    KMeansResult<Scalar> found = kmeans(batch, KMeansOptions{.codebook_size = codebook_size(),
+                                                             .metric = options_.metric,
+                                                             .iterations = start.iterations,
+                                                             .seed = start.seed,
+                                                             .mask = counted.mask(),
+                                                             .execution = start.execution,
+                                                             .progress = start.progress});
+    codebook_.set_state(rows(std::as_const(found.codes)), found.averages);
+    return found;
+  }
+
+  /// New codes, as an optimiser leaves them after a step; the averages start anew. With the cosine metric they are
+  /// scaled to length one. Throws std::invalid_argument on another size, non-finite codes, and (cosine) a zero code.
+  void set_codes(Batch<const Scalar> codes) { codebook_.set_codes(codes); }
+
+ private:
+  static constexpr const char* who = "VectorQuantizer";
+  static constexpr Index task_size = 4096;
+
+  static const VectorQuantizerOptions& checked(const VectorQuantizerOptions& options) {
+    require(options.dimension >= 1, "{}: expected a dimension of at least 1, found {}", who, options.dimension);
+    require(options.codebook_size >= 1, "{}: expected a codebook of at least one code, found {}", who,
+            options.codebook_size);
+    require(is_finite(options.commitment_weight) && options.commitment_weight >= 0,
+            "{}: expected a commitment weight of at least 0, found {}", who, options.commitment_weight);
+    require(is_finite(options.codebook_weight) && options.codebook_weight >= 0,
+            "{}: expected a codebook weight of at least 0, found {}", who, options.codebook_weight);
+    return options;
+  }
+
+  static VectorQuantizerOptions with_sizes(VectorQuantizerOptions options, Batch<const Scalar> codes) {
+    options.dimension = codes.dimension();
+    options.codebook_size = codes.count();
+    return options;
+  }
+
+  static CodebookOptions codebook_options(const VectorQuantizerOptions& options) {
+    return {options.metric, options.decay, options.pseudo_count};
+  }
+
+  static Codebook<Scalar> random_codebook(const VectorQuantizerOptions& options) {
+    Random random(options.seed);
+    RowMatrix<Scalar> codes(options.codebook_size, options.dimension);
+    for (Index i = 0; i < codes.size(); ++i) {  // multiples of 2^-23, exact in float
+      codes.data()[i] = static_cast<Scalar>(static_cast<double>(random.bits32() >> 8) * 0x1p-23 - 1);
+    }
+    return Codebook<Scalar>(rows(std::as_const(codes)), codebook_options(options));
+  }
+
+  double codebook_weight() const {
+    return options_.learning == CodebookLearning::gradient ? options_.codebook_weight : 0;
+  }
+
+  /// M above; 1 where nothing counts.
+  double loss_norm(Index valid) const {
+    const double count = static_cast<double>(std::max<Index>(valid, 1));
+    return options_.reduction == LossReduction::mean_over_scalars ? count * static_cast<double>(dimension()) : count;
+  }
+
+  void set_losses(const Eigen::VectorXd& distances, Index valid, Result& result) const {
+    double sum = 0;
+    for (Index i = 0; i < distances.size(); ++i) {
+      if (result.tokens(i, 0) >= 0) sum += distances[i];
+    }
+    result.distortion = sum / static_cast<double>(std::max<Index>(valid, 1));
+    const double mean = sum / loss_norm(valid);
+    result.losses = {.commitment = options_.commitment_weight * mean, .codebook = codebook_weight() * mean};
+  }
+
+  /// The code of a token, zeros for -1.
+  void look_up(Index token, Scalar* code) const {
+    if (token < 0) {
+      std::fill_n(code, dimension(), Scalar(0));
+    } else {
+      std::copy_n(codebook_.codes().data() + token * dimension(), dimension(), code);
+    }
+  }
+
+  void add_difference(double weight, const Scalar* z, const Scalar* c, Scalar* gradient) const {
+    for (Index d = 0; d < dimension(); ++d) {
+      const double difference = static_cast<double>(z[d]) - static_cast<double>(c[d]);
+      gradient[d] = static_cast<Scalar>(static_cast<double>(gradient[d]) + weight * difference);
+    }
+  }
+
+  void set_code_gradient(Batch<const Scalar> batch, const Result& result, double weight,
+                         RowMatrix<Scalar>& gradient) const {
+    if (options_.learning != CodebookLearning::gradient) {
+      gradient.resize(0, 0);
+      return;
+    }
+    RowMatrix<double> sums = RowMatrix<double>::Zero(codebook_size(), dimension());
+    for (Index i = 0; i < batch.count(); ++i) {
+      const Index token = static_cast<Index>(result.tokens(i, 0));
+      if (token < 0) continue;
+      double* sum = sums.data() + token * dimension();
+      const Scalar* code = result.codes.data() + i * dimension();
+      for (Index d = 0; d < dimension(); ++d) sum[d] += static_cast<double>(code[d]) - static_cast<double>(batch[i][d]);
+    }
+    gradient = (weight * sums).template cast<Scalar>();
+  }
+
+  template <class Token>
+  CodebookStatistics<Scalar> statistics_on(Grid grid, Batch<const Scalar> batch, Batch<Token> tokens, Mask mask,
+                                           Execution execution) const {
+    CodebookStatistics<Scalar> result(codebook_size(), dimension(), grid);
+    if (options_.metric == Metric::cosine) {
+      const RowMatrix<Scalar> unit = detail::unit_vectors(batch, mask);
+      result.accumulate(rows(unit), tokens, mask, execution);
+    } else {
+      result.accumulate(batch, tokens, mask, execution);
+    }
+    return result;
+  }
+
+  void check_learning() const {
+    require(options_.learning == CodebookLearning::moving_average,
+            "{}: expected a codebook that learns by moving averages, found one that learns by '{}'", who,
+            learning_name(options_.learning));
+  }
+
+  void check_dimension(Batch<const Scalar> batch) const {
+    require(batch.dimension() == dimension() || batch.empty(),
+            "{}: expected vectors of dimension {}, found {} (batch of {})", who, dimension(), batch.dimension(),
+            batch.count());
+  }
+
+  template <class Token>
+  void check_tokens(Index count, Index token_count, Index token_dimension, Mask mask) const {
+    require(token_count == count && (token_dimension == 1 || count == 0),
+            "{}: expected tokens of {} x 1, found {} x {}", who, count, token_count, token_dimension);
+    const bool reserved = std::is_unsigned_v<Token> && !mask.all();  // the value of -1
+    require(static_cast<std::uint64_t>(codebook_size() - (reserved ? 0 : 1)) <=
+                static_cast<std::uint64_t>(std::numeric_limits<Token>::max()),
+            "{}: expected a token type that holds {}, found one of {} bits", who, codebook_size() - (reserved ? 0 : 1),
+            8 * sizeof(Token));
+  }
+
+  template <class Token>
+  void check_token(Token token, Index vector) const {
+    if (token < 0 || static_cast<std::uint64_t>(token) >= static_cast<std::uint64_t>(codebook_size())) {
+      raise<std::out_of_range>("{}: expected tokens in [0, {}), found {} at vector {}", who, codebook_size(), token,
+                               vector);
+    }
+  }
+
+  void check_backward(Batch<const Scalar> batch, const Result& result,
+                      const UpstreamGradients<Scalar>& upstream) const {
+    check_dimension(batch);
+    require(result.tokens.rows() == batch.count() && result.tokens.cols() == 1 &&
+                result.codes.rows() == batch.count() && result.codes.cols() == dimension(),
+            "{}: expected the result of forward for a batch of {}, found {} codes and {} tokens", who, batch.count(),
+            result.codes.rows(), result.tokens.rows());
+    require(upstream.codes.data() == nullptr ||
+                (upstream.codes.count() == batch.count() && upstream.codes.dimension() == dimension()),
+            "{}: expected a gradient of codes of {} x {}, found {} x {}", who, batch.count(), dimension(),
+            upstream.codes.count(), upstream.codes.dimension());
+    for (Index i = 0; i < batch.count(); ++i) {
+      if (result.tokens(i, 0) >= codebook_size()) check_token(result.tokens(i, 0), i);
+    }
+  }
+
+  VectorQuantizerOptions options_;
+  Codebook<Scalar> codebook_;
+};
+
+}  // namespace tessera::inline TESSERA_ISA
