@@ -30,17 +30,23 @@ using WordOf = std::conditional_t<sizeof(T) == 1, std::uint8_t,
                                   std::conditional_t<sizeof(T) == 2, std::uint16_t,
                                                      std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>>;
 
+/// The bytes of a word in the other order.
+template <class Word>
+constexpr Word reversed(Word word) {
+  if constexpr (sizeof(Word) == 2) return __builtin_bswap16(word);
+  if constexpr (sizeof(Word) == 4) return __builtin_bswap32(word);
+  if constexpr (sizeof(Word) == 8) return __builtin_bswap64(word);
+  return word;
+}
+
 }  // namespace detail
 
 /// The number whose sizeof(T) bytes stand at `bytes`, which need not be aligned.
 template <FileNumber T>
 T load(const std::uint8_t* bytes, std::endian order = std::endian::little) {
-  std::uint64_t word = 0;
-  for (std::size_t i = 0; i < sizeof(T); ++i) {
-    const std::size_t place = order == std::endian::little ? i : sizeof(T) - 1 - i;
-    word |= std::uint64_t{bytes[i]} << (8 * place);
-  }
-  return std::bit_cast<T>(static_cast<detail::WordOf<T>>(word));
+  detail::WordOf<T> word = 0;
+  std::memcpy(&word, bytes, sizeof(T));
+  return std::bit_cast<T>(order == std::endian::native ? word : detail::reversed(word));
 }
 
 /// values[i] = the i-th number of `bytes`. There are sizeof(T) bytes per value.

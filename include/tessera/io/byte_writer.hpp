@@ -21,11 +21,9 @@ namespace tessera::inline TESSERA_ISA {
 /// Writes the sizeof(T) bytes of `value` to `bytes`, which need not be aligned.
 template <FileNumber T>
 void store(T value, std::uint8_t* bytes, std::endian order = std::endian::little) {
-  const std::uint64_t word = std::bit_cast<detail::WordOf<T>>(value);
-  for (std::size_t i = 0; i < sizeof(T); ++i) {
-    const std::size_t place = order == std::endian::little ? i : sizeof(T) - 1 - i;
-    bytes[i] = static_cast<std::uint8_t>(word >> (8 * place));
-  }
+  auto word = std::bit_cast<detail::WordOf<T>>(value);
+  if (order != std::endian::native) word = detail::reversed(word);
+  std::memcpy(bytes, &word, sizeof(T));
 }
 
 /// Bytes that grow. Numbers are little-endian.

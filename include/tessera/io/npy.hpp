@@ -90,7 +90,8 @@ template <class To, class From>
 bool is_exact(From value) {
   const auto bits = static_cast<std::uint64_t>(value);
   const std::uint64_t magnitude = value < From(0) ? 0 - bits : bits;
-  return magnitude == 0 || std::bit_width(magnitude) - std::countr_zero(magnitude) <= std::numeric_limits<To>::digits;
+  const auto width = static_cast<int>(std::bit_width(magnitude));
+  return magnitude == 0 || width - std::countr_zero(magnitude) <= std::numeric_limits<To>::digits;
 }
 
 /// to = from, by the rules at the top; false when they forbid it.

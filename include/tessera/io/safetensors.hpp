@@ -53,8 +53,8 @@ inline std::size_t safetensors_type_index(std::string_view name) {
   return static_cast<std::size_t>(found - std::begin(safetensors_types));
 }
 
-/// The bytes of a tensor of this type and shape; nothing if the type is unknown, an extent negative, or the bytes are 2^63
-/// or more.
+/// The bytes of a tensor of this type and shape; nothing if the type is unknown, an extent negative, or the bytes are
+/// 2^63 or more.
 inline std::optional<std::uint64_t> safetensors_bytes(std::string_view type, const std::vector<Index>& shape) {
   const std::size_t index = safetensors_type_index(type);
   if (index == std::size(safetensors_types)) return std::nullopt;
