@@ -25,27 +25,29 @@ class Grid {
  public:
   Grid() = default;
 
-  /// Throws std::invalid_argument unless -1000 <= exponent <= 900.
+  /// Throws std::invalid_argument unless -1000 <= exponent <= 1022.
   explicit Grid(int exponent) : exponent_(exponent) {
-    require(exponent >= -1000 && exponent <= 900, "Grid: expected an exponent between -1000 and 900, found {}",
-            exponent);
+    require(exponent >= finest && exponent <= coarsest, "Grid: expected an exponent between {} and {}, found {}",
+            finest, coarsest, exponent);
   }
 
-  /// The finest grid (2^-1000 at least) on which `addends` numbers up to `largest` in magnitude have sums below 2^62
-  /// steps. Throws std::invalid_argument on a non-finite or negative `largest`, or addends < 1.
+  /// A grid that holds numbers up to `largest` in magnitude, with a bit to spare, and on which `addends` of them have
+  /// sums below 2^62 steps: a spacing of 2^-49 of `largest` or less for up to 4095 addends, twice that for each further
+  /// doubling, and never below 2^-1000. Throws std::invalid_argument on a non-finite or negative `largest`, on
+  /// addends < 1, and when no grid is coarse enough.
   static Grid covering(double largest, Index addends) {
     require(is_finite(largest) && largest >= 0 && addends >= 1,
             "Grid: expected a finite magnitude and at least one addend, found {} and {}", largest, addends);
-    const int magnitude = largest > 0x1p-900 ? std::ilogb(largest) + 1 : -900;  // largest < 2^magnitude
+    const int magnitude = largest >= power_of_two(finest) ? std::ilogb(largest) + 1 : finest;  // largest < 2^magnitude
     const int count_bits = static_cast<int>(std::bit_width(static_cast<std::uint64_t>(addends)));
-    return Grid(std::max(-1000, magnitude - std::min(step_bits - 1, 62 - count_bits)));
+    return Grid(std::max(finest, magnitude - std::min(step_bits - 1, 62 - count_bits)));
   }
 
   int exponent() const { return exponent_; }
   /// The distance of neighbours.
   double spacing() const { return power_of_two(exponent_); }
-  /// Numbers of this magnitude and above do not fit.
-  double limit() const { return power_of_two(exponent_ + step_bits); }
+  /// Numbers of this magnitude and above do not fit; infinity where every finite number does.
+  double limit() const { return power_of_two(std::min(exponent_ + step_bits, 1024)); }
   /// True for a finite number that fits.
   bool contains(double x) const { return is_finite(x) && std::abs(x) < limit(); }
 
@@ -82,6 +84,8 @@ class Grid {
   friend bool operator==(const Grid&, const Grid&) = default;
 
  private:
+  static constexpr int finest = -1000;
+  static constexpr int coarsest = 1022;  // the last whose inverse is a normal number
   static constexpr int step_bits = 51;
   static constexpr double shift = 0x1.8p52;  // adding it leaves the nearest integer in the low bits of the mantissa
 
@@ -90,6 +94,7 @@ class Grid {
     return std::bit_cast<std::int64_t>(x + shift) - std::bit_cast<std::int64_t>(shift);
   }
 
+  /// Infinity for 1024.
   static double power_of_two(int exponent) {
     return std::bit_cast<double>(static_cast<std::uint64_t>(exponent + 1023) << 52);
   }

@@ -3,8 +3,8 @@
 #pragma once
 
 // Random numbers that are the same everywhere: a counter-based generator keyed by (seed, stream), and our own
-// distributions, because those of the standard library differ between vendors. Each distribution consumes a fixed
-// number of words per draw (below() may reject, rarely), so that streams stay aligned whatever the values.
+// distributions, because those of the standard library differ between vendors. A draw from a distribution consumes two
+// words (below() may reject, rarely), so that streams stay aligned whatever the values.
 //
 // Give every chain, row or stage a stream of its own: streams of one seed are independent, and nothing then depends on
 // scheduling. Bits and uniform numbers are equal on every machine; normal, exponential and gumbel numbers go through
@@ -23,10 +23,21 @@
 #include <tessera/core/philox.hpp>
 
 namespace tessera::inline TESSERA_ISA {
+namespace detail {
 
-/// The x for which a standard normal variable is below x with probability p, 0 < p < 1; relative error about 1e-16
-/// (Wichura, "Algorithm AS 241", Applied Statistics 37, 1988).
+[[noreturn, gnu::cold, gnu::noinline]] inline void refuse_probability(double p) {
+  const char* expected = "normal_quantile: expected a probability between 0 and 1, both excluded";
+  if (!is_finite(p)) raise<std::invalid_argument>("{}, found {}", expected, non_finite_name(p));
+  raise<std::invalid_argument>("{}, found {}", expected, p);
+}
+
+}  // namespace detail
+
+/// The x for which a standard normal variable is below x with probability p; relative error below 1e-15 (Wichura,
+/// "Algorithm AS 241", Applied Statistics 37, 1988). Throws std::invalid_argument unless 0 < p < 1.
 inline double normal_quantile(double p) {
+  if (!is_finite(p) || !(p > 0 && p < 1)) [[unlikely]]
+    detail::refuse_probability(p);
   const auto ratio = [](const double(&a)[8], const double(&b)[8], double r) {
     double top = a[7];
     double bottom = b[7];
@@ -169,6 +180,7 @@ class Random {
   /// `count` different integers of [0, size), ascending, each choice as likely (Knuth, volume 2, algorithm 3.4.2S).
   /// Throws std::invalid_argument unless 0 <= count <= size.
   std::vector<Index> choose(Index size, Index count) {
+    require(size >= 0, "Random: expected a non-negative size, found {}", size);
     require(count >= 0 && count <= size, "Random: expected a count between 0 and {}, found {}", size, count);
     std::vector<Index> chosen;
     chosen.reserve(static_cast<std::size_t>(count));

@@ -51,13 +51,13 @@ inline void softmax_into(std::span<const double> logits, std::span<double> proba
   require(logits.size() == probabilities.size(), "softmax_into: expected {} probabilities, found {}", logits.size(),
           probabilities.size());
   const double largest = detail::largest_logit("softmax_into", logits);
+  require(logits.empty() || std::any_of(logits.begin(), logits.end(), [](double logit) { return is_finite(logit); }),
+          "softmax_into: expected at least one finite logit, found none among {}", logits.size());
   double sum = 0;
   for (std::size_t i = 0; i < logits.size(); ++i) {
     probabilities[i] = is_finite(logits[i]) ? std::exp(logits[i] - largest) : 0;
     sum += probabilities[i];
   }
-  require(sum > 0 || logits.empty(), "softmax_into: expected at least one finite logit, found none among {}",
-          logits.size());
   for (double& p : probabilities) p /= sum;
 }
 
@@ -80,7 +80,9 @@ inline double entropy_bits(std::span<const std::int64_t> counts) {
 
 /// The same with the first-order bias of finite samples removed: (used - 1) / (2 N ln 2) bits are added, where `used`
 /// is the number of non-zero counts (Miller 1955; Madow's correction). Never above log2 of the number of counts.
+/// Throws std::invalid_argument on a negative count.
 inline double entropy_bits_corrected(std::span<const std::int64_t> counts) {
+  const double entropy = entropy_bits(counts);
   double total = 0;
   double used = 0;
   for (const std::int64_t count : counts) {
@@ -88,7 +90,7 @@ inline double entropy_bits_corrected(std::span<const std::int64_t> counts) {
     used += count > 0 ? 1 : 0;
   }
   if (total == 0) return 0;
-  const double corrected = entropy_bits(counts) + (used - 1) / (2 * total * std::log(2.0));
+  const double corrected = entropy + (used - 1) / (2 * total * std::log(2.0));
   return std::min(corrected, std::log2(static_cast<double>(counts.size())));
 }
 
@@ -98,8 +100,9 @@ inline double perplexity_corrected(std::span<const std::int64_t> counts) {
   return std::exp2(entropy_bits_corrected(counts));
 }
 
-/// The sum of the values, the same bits in any order. Each term is rounded to 2^-50 of the largest (fewer bits beyond
-/// 2^11 terms). Throws std::invalid_argument on a non-finite value.
+/// The sum of the values, the same bits in any order. Each term is rounded to within 2^-50 of the largest (one bit less
+/// for each doubling beyond 4095 terms), and never finer than to a multiple of 2^-1000; a sum beyond the largest double
+/// is infinite. Throws std::invalid_argument on a non-finite value.
 inline double order_independent_sum(std::span<const double> values) {
   double largest = 0;
   for (const double value : values) {
