@@ -44,7 +44,8 @@ void estimator_backward_into(GradientEstimator estimator, std::type_identity_t<B
                              std::type_identity_t<Batch<const Scalar>> grad_codes, Batch<Scalar> grad_input,
                              Mask mask = {}) {
   switch (estimator) {
-    case GradientEstimator::straight_through: return straight_through_backward_into(grad_codes, grad_input, mask);
+    case GradientEstimator::straight_through:
+      return straight_through_backward_into(grad_codes, grad_input, mask);
     case GradientEstimator::rotation_trick:
       return rotation_trick_backward_into(inputs, codes, grad_codes, grad_input, mask);
   }

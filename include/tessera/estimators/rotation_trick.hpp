@@ -10,9 +10,14 @@
 // where e^ = e / |e|, q^ = q / |q| and r = (e^ + q^) / |e^ + q^|. J^T J = (|q| / |e|)^2 I: the gradient keeps its angle
 // to the code, and vectors of one cell receive different gradients, unlike with the straight-through estimator.
 //
+// It is computed as two reflections, J = (|q| / |e|) (I - 2 r r^T) (I - 2 e^ e^^T), which is the same and orthogonal to
+// rounding whatever r is. Only J e = q suffers where e and q are nearly opposite: the plane of rotation is known to
+// 2^-53 / |e^ + q^|.
+//
 // J is defined everywhere:
 //   same direction        J = (|q| / |e|) I, as the formula gives;
-//   opposite directions   J = (|q| / |e|) (I - 2 e^ e^^T), the formula without r: no plane of rotation is distinguished,
+//   opposite directions   J = (|q| / |e|) (I - 2 e^ e^^T), the formula without r: no plane of rotation is
+//   distinguished,
 //                         and the reflection along e still has J e = q and J^T J = (|q| / |e|)^2 I. It is taken when
 //                         |e^ + q^| < 2^-26, where the direction of r would be rounding noise;
 //   q = 0                 J = 0, as the formula gives;
@@ -28,6 +33,7 @@
 #include <cmath>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
 #include <Eigen/Core>
 
@@ -50,11 +56,18 @@ double interleaved_sum(Index count, Term term) {
   return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
-/// A vector x as norm 2^exponent times a direction of length one, which is x times `to_direction`.
+/// A vector x as norm 2^exponent times a direction of length one, which is x times both factors. (Their product may
+/// overflow.)
 struct PolarForm {
   double norm = 0;  // of 2^-exponent x; 0 for the zero vector
   int exponent = 0;
-  double to_direction = 0;
+  double scale = 0;
+  double inverse_norm = 0;
+
+  template <class Scalar>
+  double direction(Scalar component) const {
+    return static_cast<double>(component) * scale * inverse_norm;
+  }
 };
 
 /// The exponent is that of the largest component, kept where 2^exponent and its inverse are normal numbers.
@@ -65,12 +78,12 @@ PolarForm polar_form(const Scalar* x, Index dimension) {
   if (largest == 0) return {};
   PolarForm form;
   form.exponent = std::clamp(std::ilogb(largest), -1000, 1000);
-  const double scale = std::ldexp(1.0, -form.exponent);
+  form.scale = std::ldexp(1.0, -form.exponent);
   form.norm = std::sqrt(interleaved_sum(dimension, [&](Index d) {
-    const double scaled = static_cast<double>(x[d]) * scale;
+    const double scaled = static_cast<double>(x[d]) * form.scale;
     return scaled * scaled;
   }));
-  form.to_direction = scale / form.norm;
+  form.inverse_norm = 1 / form.norm;
   return form;
 }
 
@@ -78,63 +91,70 @@ PolarForm polar_form(const Scalar* x, Index dimension) {
 template <class Scalar>
 class RotationTrick {
  public:
-  RotationTrick(const Scalar* e, const Scalar* q, Index dimension) : e_(e), q_(q), dimension_(dimension) {
-    const PolarForm from = polar_form(e, dimension);
-    const PolarForm to = polar_form(q, dimension);
-    if (dimension == 1 || from.norm == 0) return;  // gain 1 and no rotation
-    gain_ = std::min(std::ldexp(to.norm / from.norm, to.exponent - from.exponent),
+  RotationTrick(const Scalar* e, const Scalar* q, Index dimension)
+      : e_(e), q_(q), dimension_(dimension), from_(polar_form(e, dimension)), to_(polar_form(q, dimension)) {
+    if (dimension == 1 || from_.norm == 0) return;  // gain 1 and no rotation
+    gain_ = std::min(std::ldexp(to_.norm / from_.norm, to_.exponent - from_.exponent),
                      static_cast<double>(std::numeric_limits<Scalar>::max()));
-    if (to.norm == 0) return;
+    if (to_.norm == 0) return;
     rotates_ = true;
-    e_factor_ = from.to_direction;
-    q_factor_ = to.to_direction;
-    const double square = interleaved_sum(dimension, [&](Index d) {
-      const double sum = e_direction(d) + q_direction(d);
-      return sum * sum;
-    });
+    const double square = dot([&](Index d) { return sum(d); }, [&](Index d) { return sum(d); });
     reflection_ = square < 0x1p-52 ? 0 : 2 / square;
+    sum_along_e_ = dot([&](Index d) { return sum(d); }, [&](Index d) { return e_direction(d); });
   }
 
   /// J v.
   void multiply(const Scalar* v, Scalar* result) const {
-    apply(
-        v, result, [&](Index d) { return e_direction(d); }, [&](Index d) { return q_direction(d); });
+    if (!rotates_) return scale(v, result);
+    const auto [along_e, along_sum] = project(v);
+    subtract(v, 2 * along_e, reflection_ * (along_sum - 2 * along_e * sum_along_e_), result);
   }
 
-  /// J^T g: the same with e and q exchanged, but for the gain.
+  /// J^T g: the two reflections in the other order.
   void multiply_transposed(const Scalar* g, Scalar* result) const {
-    apply(
-        g, result, [&](Index d) { return q_direction(d); }, [&](Index d) { return e_direction(d); });
+    if (!rotates_) return scale(g, result);
+    const auto [along_e, along_sum] = project(g);
+    const double sums = reflection_ * along_sum;
+    subtract(g, 2 * (along_e - sums * sum_along_e_), sums, result);
   }
 
  private:
-  double e_direction(Index d) const { return static_cast<double>(e_[d]) * e_factor_; }
-  double q_direction(Index d) const { return static_cast<double>(q_[d]) * q_factor_; }
+  double e_direction(Index d) const { return from_.direction(e_[d]); }
+  double q_direction(Index d) const { return to_.direction(q_[d]); }
+  double sum(Index d) const { return e_direction(d) + q_direction(d); }
 
-  /// gain (v - 2 r (r.v) + 2 to (from.v))
-  template <class From, class To>
-  void apply(const Scalar* v, Scalar* result, From from, To to) const {
-    if (!rotates_) {
-      for (Index d = 0; d < dimension_; ++d) result[d] = static_cast<Scalar>(gain_ * static_cast<double>(v[d]));
-      return;
-    }
+  template <class A, class B>
+  double dot(A a, B b) const {
+    return interleaved_sum(dimension_, [&](Index d) { return a(d) * b(d); });
+  }
+
+  /// e^.v and (e^ + q^).v
+  std::pair<double, double> project(const Scalar* v) const {
     const auto value = [&](Index d) { return static_cast<double>(v[d]); };
-    const double along_sum =
-        reflection_ * interleaved_sum(dimension_, [&](Index d) { return (from(d) + to(d)) * value(d); });
-    const double along_from = 2 * interleaved_sum(dimension_, [&](Index d) { return from(d) * value(d); });
+    return {dot([&](Index d) { return e_direction(d); }, value), dot([&](Index d) { return sum(d); }, value)};
+  }
+
+  /// gain (v - es e^ - sums (e^ + q^))
+  void subtract(const Scalar* v, double es, double sums, Scalar* result) const {
     for (Index d = 0; d < dimension_; ++d) {
-      result[d] = static_cast<Scalar>(gain_ * (value(d) - along_sum * (from(d) + to(d)) + along_from * to(d)));
+      const double e = e_direction(d);
+      result[d] = static_cast<Scalar>(gain_ * (static_cast<double>(v[d]) - es * e - sums * (e + q_direction(d))));
     }
+  }
+
+  void scale(const Scalar* v, Scalar* result) const {
+    for (Index d = 0; d < dimension_; ++d) result[d] = static_cast<Scalar>(gain_ * static_cast<double>(v[d]));
   }
 
   const Scalar* e_;
   const Scalar* q_;
   Index dimension_;
+  PolarForm from_;
+  PolarForm to_;
   bool rotates_ = false;
   double gain_ = 1;
-  double reflection_ = 0;  // 2 / |e^ + q^|^2, or 0 for opposite directions
-  double e_factor_ = 0;
-  double q_factor_ = 0;
+  double reflection_ = 0;   // 2 / |e^ + q^|^2, or 0 for opposite directions
+  double sum_along_e_ = 0;  // (e^ + q^).e^, which is |e^ + q^|^2 / 2 but for the rounding that must be shared
 };
 
 template <class Scalar>

@@ -22,10 +22,11 @@ namespace tessera::inline TESSERA_ISA {
 /// The gradient of the codes becomes that of the inputs; zero for masked vectors. `grad_input` may be `grad_codes`.
 /// Throws std::invalid_argument when the shapes differ.
 template <class Scalar>
-void straight_through_backward_into(std::type_identity_t<Batch<const Scalar>> grad_codes, Batch<Scalar> grad_input, Mask mask = {}) {
+void straight_through_backward_into(std::type_identity_t<Batch<const Scalar>> grad_codes, Batch<Scalar> grad_input,
+                                    Mask mask = {}) {
   require(grad_codes.count() == grad_input.count() && grad_codes.dimension() == grad_input.dimension(),
-          "straight_through_backward: expected grad_input of {} x {}, found {} x {}",
-          grad_codes.count(), grad_codes.dimension(), grad_input.count(), grad_input.dimension());
+          "straight_through_backward: expected grad_input of {} x {}, found {} x {}", grad_codes.count(),
+          grad_codes.dimension(), grad_input.count(), grad_input.dimension());
   check_mask("straight_through_backward", mask, grad_codes.count());
   for (Index i = 0; i < grad_codes.count(); ++i) {
     if (!mask[i]) {
