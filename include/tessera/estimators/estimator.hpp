@@ -43,6 +43,7 @@ void estimator_backward_into(GradientEstimator estimator, std::type_identity_t<B
                              std::type_identity_t<Batch<const Scalar>> codes,
                              std::type_identity_t<Batch<const Scalar>> grad_codes, Batch<Scalar> grad_input,
                              Mask mask = {}) {
+  detail::check_rotation_shapes("estimator_backward", inputs, codes, grad_codes, grad_input, mask);
   switch (estimator) {
     case GradientEstimator::straight_through:
       return straight_through_backward_into(grad_codes, grad_input, mask);
