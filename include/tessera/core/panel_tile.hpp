@@ -55,19 +55,22 @@ struct PanelTile {
   /// Adds rows times columns over `inner` dimensions. `rows` is [inner][row_count], `panel` is [inner][vectors *
   /// lanes].
   TESSERA_INLINE void accumulate(const Scalar* rows, const Scalar* panel, Index inner) {
-    for (Index d = 0; d < inner; ++d, rows += row_count, panel += vectors * lanes) {
-      Vector column[vectors];
+    for (Index d = 0; d < inner; ++d, rows += row_count, panel += vectors * lanes) step(rows, panel);
+  }
+
+  /// The same for one dimension.
+  TESSERA_INLINE void step(const Scalar* rows, const Scalar* panel) {
+    Vector column[vectors];
+    TESSERA_UNROLL
+    for (int v = 0; v < vectors; ++v) {
+      column[v] = simd::load(panel + v * lanes);
+      simd::keep_in_register(column[v]);
+    }
+    TESSERA_UNROLL
+    for (int r = 0; r < row_count; ++r) {
+      const Vector row = simd::broadcast(rows[r]);
       TESSERA_UNROLL
-      for (int v = 0; v < vectors; ++v) {
-        column[v] = simd::load(panel + v * lanes);
-        simd::keep_in_register(column[v]);
-      }
-      TESSERA_UNROLL
-      for (int r = 0; r < row_count; ++r) {
-        const Vector row = simd::broadcast(rows[r]);
-        TESSERA_UNROLL
-        for (int v = 0; v < vectors; ++v) sum[r][v] = simd::multiply_add(row, column[v], sum[r][v]);
-      }
+      for (int v = 0; v < vectors; ++v) sum[r][v] = simd::multiply_add(row, column[v], sum[r][v]);
     }
   }
 };

@@ -11,24 +11,22 @@
 // numbers can represent.
 //
 // A scan at the machine's multiply-add rate finds, per query, the best cell of a few codes and the best score outside
-// it (detail/code_scan.hpp). If the gap exceeds a proven bound on the rounding error (detail/code_panels.hpp), the
+// it (detail/group_scan.hpp). If the gap exceeds a proven bound on the rounding error (detail/code_panels.hpp), the
 // nearest code is in that cell; the few queries whose gap does not are settled among the codes within the bound, in
 // double, and what double cannot separate, in integers (detail/exact_order.hpp).
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <vector>
 
 #include <tessera/core/batch.hpp>
 #include <tessera/core/finite.hpp>
 #include <tessera/quantize/detail/cell_order.hpp>
 #include <tessera/quantize/detail/code_panels.hpp>
-#include <tessera/quantize/detail/code_scan.hpp>
 #include <tessera/quantize/detail/exact_order.hpp>
+#include <tessera/quantize/detail/group_scan.hpp>
 #include <tessera/quantize/detail/top_k.hpp>
 #include <tessera/quantize/metric.hpp>
 
@@ -47,13 +45,11 @@ class NearestCode;
 template <class Scalar>
 class NearestCodeWorkspace {
  public:
-  explicit NearestCodeWorkspace(const NearestCode<Scalar>& search);
+  explicit NearestCodeWorkspace(const NearestCode<Scalar>& search) : scan(search.dimension()) {}
 
  private:
   friend class NearestCode<Scalar>;
-  AlignedVector<Scalar> packed;                     // [tile][dimension][row]
-  std::vector<Scalar> squares;                      // |x - mean|^2 of each query
-  AlignedVector<detail::ScanState<Scalar>> states;  // one per query
+  detail::GroupScan<Scalar> scan;
 };
 
 /// Exact nearest-code search in a codebook of K codes of D dimensions, float or double.
@@ -71,9 +67,9 @@ class NearestCode {
       : size_(checked(codebook).count()),
         dimension_(codebook.dimension()),
         stride_((dimension_ + simd::short_lanes<Scalar> - 1) / simd::short_lanes<Scalar> * simd::short_lanes<Scalar>),
-        codes_(static_cast<std::size_t>(cells() * cell_size * stride_), Scalar(0)),
+        codes_(static_cast<std::size_t>(columns() * stride_), Scalar(0)),
         panels_(codebook, metric) {
-    for (Index i = 0; i < cells() * cell_size; ++i) {  // the last cell is filled up with its last code
+    for (Index i = 0; i < columns(); ++i) {  // the last panel is filled up with its last code
       std::copy_n(codebook[std::min(i, size_ - 1)], dimension_, codes_.data() + i * stride_);
     }
   }
@@ -136,29 +132,11 @@ class NearestCode {
   }
 
  private:
-  friend NearestCodeWorkspace<Scalar>;
   using Panels = detail::CodePanels<Scalar>;
-  using State = detail::ScanState<Scalar>;
 
-  static constexpr Index tile_rows = Panels::Shape::rows;
-  static constexpr Index task_size = 256 * tile_rows;  // queries per task: large beside the set-up of a workspace
+  static constexpr Index task_size = 1024;  // queries per task: large beside the set-up of a workspace
 
-  /// Queries that share one pass over a chunk of panels: their packed copies and states stay in the second-level cache.
-  Index group_tiles() const {
-    const Index bytes_per_query = dimension() * Index{sizeof(Scalar)} + Index{sizeof(State)};
-    return std::clamp<Index>(group_bytes / (bytes_per_query * tile_rows), 4, 64);
-  }
-
-  /// Panels per chunk: a chunk is read once for all tiles of a group.
-  Index chunk_panels() const {
-    return std::max<Index>(1, chunk_bytes / (Panels::width * std::max<Index>(1, dimension()) * Index{sizeof(Scalar)}));
-  }
-
-  static constexpr Index group_bytes = Index{1} << 18;  // of the second-level cache
-  static constexpr Index chunk_bytes = Index{1} << 14;  // of the first-level cache
-
-  static constexpr int cell_size = static_cast<int>(Panels::codes_per_cell);
-  Index cells() const { return (size_ + cell_size - 1) / cell_size; }
+  Index columns() const { return (size_ + Panels::width - 1) / Panels::width * Panels::width; }
   const Scalar* code(Index index) const { return codes_.data() + index * stride_; }
 
   static Batch<const Scalar> checked(Batch<const Scalar> codebook) {
@@ -188,96 +166,54 @@ class NearestCode {
   template <class Token>
   void search_range(Batch<const Scalar> queries, Batch<Token> tokens, Index begin, Index end,
                     Workspace& workspace) const {
-    const Index group = group_tiles() * tile_rows;
-    for (Index first = begin; first < end; first += group) {
-      const Index count = std::min(group, end - first);
-      scan_group(queries, first, count, workspace);
-      for (Index i = 0; i < count; ++i) {
-        *tokens[first + i] =
-            static_cast<Token>(settle(queries[first + i], workspace.states[static_cast<std::size_t>(i)],
-                                      workspace.squares[static_cast<std::size_t>(i)]));
-      }
-    }
-  }
-
-  /// Packs `count` queries from `first` on and scans all panels for them, chunk by chunk.
-  void scan_group(Batch<const Scalar> queries, Index first, Index count, Workspace& workspace) const {
-    for_each_tile(count, [&]<int row_count>(Index i) {
-      pack_tile<row_count>(queries, first + i, std::min<Index>(row_count, count - i), workspace, i);
-      for (Index r = 0; r < row_count; ++r) workspace.states[static_cast<std::size_t>(i + r)].reset();
-    });
-    const Index chunk = chunk_panels();
-    for (Index panel = 0; panel < panels_.panels(); panel += chunk) {
-      const Index panel_end = std::min(panels_.panels(), panel + chunk);
-      for_each_tile(count, [&]<int row_count>(Index i) {
-        const Scalar* packed = workspace.packed.data() + i * dimension();
-        detail::scan_codes<row_count>(panels_, packed, panel, panel_end, workspace.states.data() + i);
+    detail::GroupScan<Scalar>& scan = workspace.scan;
+    for (Index first = begin; first < end; first += scan.group_size()) {
+      const Index count = std::min(scan.group_size(), end - first);
+      scan.scan(panels_, queries, first, count, [&](Index i, const auto& found, Scalar square) {
+        *tokens[first + i] = static_cast<Token>(settle(queries[first + i], found, square, scan.one_query()));
       });
     }
   }
 
-  /// `body.operator()<rows>(first)` for each tile of a group. A tile of one query runs alone: it would waste most of a
-  /// full one.
-  template <class Body>
-  static void for_each_tile(Index count, Body body) {
-    for (Index i = 0; i < count; i += tile_rows) {
-      if (count - i == 1) {
-        body.template operator()<1>(i);
-      } else {
-        body.template operator()<static_cast<int>(tile_rows)>(i);
-      }
-    }
-  }
-
-  /// Packs one tile at `position` of the workspace, with the squares that bound its rounding errors.
-  template <int row_count>
-  void pack_tile(Batch<const Scalar> queries, Index first, Index count, Workspace& workspace, Index position) const {
-    Scalar* packed = workspace.packed.data() + position * dimension();
-    const auto relative = [&](Scalar x, Index d) { return panels_.query_value(x, d); };
-    pack_row_tile<row_count>(queries, first, count, packed, relative);
-    std::array<Scalar, row_count> squares{};
-    for (Index d = 0; d < dimension(); ++d, packed += row_count) {
-      TESSERA_UNROLL
-      for (std::size_t r = 0; r < row_count; ++r) squares[r] += packed[r] * packed[r];
-    }
-    std::copy(squares.begin(), squares.end(), workspace.squares.begin() + position);
-  }
-
-  /// The nearest code of x, given what the scan found.
-  TESSERA_INLINE Index settle(const Scalar* x, const State& state, Scalar square) const {
+  /// The nearest code of x, given what the scan found: `step` tells the codes of the winning cell. `work` has room for
+  /// one query.
+  template <int step>
+  TESSERA_INLINE Index settle(const Scalar* x, const detail::ScanWinner<Scalar, step>& found, Scalar square,
+                              Scalar* work) const {
     if (!panels_.is_reliable_for(square)) [[unlikely]]
-      return nearest_of_range(x, 0, codebook_size());
-    const detail::ScanWinner<Scalar> found = detail::winner(state);
-    const Scalar limit = found.score + panels_.slack(square, found.cell);
+      return nearest_of(x, 0, 1, codebook_size());
+    const Scalar limit = found.score + panels_.query_slack(square) + found.cell_slack;
     if (!(found.runner_up > limit)) [[unlikely]]
-      return nearest_below(x, limit);
-    const Index first = found.cell * cell_size;
-    const Index valid = std::min<Index>(cell_size, codebook_size() - first);
-    const unsigned nearest = nearest_in_cell(x, first, square) & ((1u << valid) - 1);
+      return nearest_below(x, limit, work);
+    constexpr int count = detail::ScanWinner<Scalar, step>::count;
+    const Index valid = std::min<Index>(count, (codebook_size() - found.first + step - 1) / step);
+    const unsigned nearest = nearest_in_cell<count>(x, found.first, step, square) & ((1u << valid) - 1);
     if (!std::has_single_bit(nearest)) [[unlikely]]
-      return nearest_of_range(x, first, first + valid);
-    return first + std::countr_zero(nearest);
+      return nearest_of(x, found.first, step, valid);
+    return found.first + step * std::countr_zero(nearest);
   }
 
   /// The codes of a cell that can be the nearest, as bits.
-  TESSERA_INLINE unsigned nearest_in_cell(const Scalar* x, Index first, Scalar square) const {
-    const detail::CellOrder<Scalar, cell_size> order(code(first), stride_, dimension_);
+  template <int count>
+  TESSERA_INLINE unsigned nearest_in_cell(const Scalar* x, Index first, Index step, Scalar square) const {
+    const detail::CellOrder<Scalar, count> order(code(first), step * stride_, dimension_);
     if (metric() == Metric::squared_euclidean) return order.nearest_by_distance(x);
-    return order.nearest_by_cosine(x, panels_.inverse_norms(first), panels_.largest_inverse_norm(), std::sqrt(square));
+    return order.nearest_by_cosine(x, panels_.inverse_norms(first), step, panels_.largest_inverse_norm(),
+                                   std::sqrt(square));
   }
 
-  [[gnu::noinline, gnu::cold]] Index nearest_of_range(const Scalar* x, Index begin, Index end) const {
-    detail::Candidate best = candidate(x, begin);
-    for (Index index = begin + 1; index < end; ++index) improve(x, best, index);
+  /// The nearest of codes `first`, `first` + `step`, ..., `count` of them.
+  [[gnu::noinline, gnu::cold]] Index nearest_of(const Scalar* x, Index first, Index step, Index count) const {
+    detail::Candidate best = candidate(x, first);
+    for (Index i = 1; i < count; ++i) improve(x, best, first + i * step);
     return best.code;
   }
 
   /// The nearest among the codes whose score does not exceed `limit`: the exact nearest is one of them.
-  [[gnu::noinline, gnu::cold]] Index nearest_below(const Scalar* x, Scalar limit) const {
-    std::vector<Scalar> packed(static_cast<std::size_t>(dimension()));
-    for (Index d = 0; d < dimension(); ++d) packed[static_cast<std::size_t>(d)] = panels_.query_value(x[d], d);
+  [[gnu::noinline, gnu::cold]] Index nearest_below(const Scalar* x, Scalar limit, Scalar* work) const {
+    for (Index d = 0; d < dimension(); ++d) work[d] = panels_.query_value(x[d], d);
     detail::Candidate best;
-    detail::for_each_score(panels_, packed.data(), [&](Index index, Scalar score) {
+    detail::for_each_score(panels_, work, [&](Index index, Scalar score) {
       if (!(score > limit)) improve(x, best, index);
     });
     return best.code;
@@ -295,14 +231,8 @@ class NearestCode {
   Index size_;
   Index dimension_;
   Index stride_;                 // of codes_: the dimension, rounded up to short vectors
-  AlignedVector<Scalar> codes_;  // whole cells
+  AlignedVector<Scalar> codes_;  // whole panels
   Panels panels_;
 };
-
-template <class Scalar>
-NearestCodeWorkspace<Scalar>::NearestCodeWorkspace(const NearestCode<Scalar>& search)
-    : packed(static_cast<std::size_t>(search.group_tiles() * search.tile_rows * search.dimension())),
-      squares(static_cast<std::size_t>(search.group_tiles() * search.tile_rows)),
-      states(static_cast<std::size_t>(search.group_tiles() * search.tile_rows)) {}
 
 }  // namespace tessera::inline TESSERA_ISA

@@ -32,11 +32,14 @@ class CellOrder {
     return distances.at_most(smallest + error);
   }
 
-  /// `inverse_norms` belong to the codes, none above `largest_inverse`; `norm` is |x|.
-  TESSERA_INLINE unsigned nearest_by_cosine(const Scalar* x, const Scalar* inverse_norms, Scalar largest_inverse,
-                                            Scalar norm) const {
+  /// `inverse_norms` belong to the codes, `step` apart, none above `largest_inverse`; `norm` is |x|.
+  TESSERA_INLINE unsigned nearest_by_cosine(const Scalar* x, const Scalar* inverse_norms, Index step,
+                                            Scalar largest_inverse, Scalar norm) const {
     Values cosines = sum(x, [](const auto& a, const auto& b) { return a * b; });
-    cosines.scale_and_negate(inverse_norms);
+    Scalar factors[parts * short_lanes];
+    TESSERA_UNROLL
+    for (int i = 0; i < parts * short_lanes; ++i) factors[i] = inverse_norms[(i < count ? i : count - 1) * step];
+    cosines.scale_and_negate(factors);
     const Scalar error =
         Scalar(4.5) * terms() * unit_roundoff * norm + flushed * terms() * (1 + norm) * (1 + largest_inverse);
     return cosines.at_most(cosines.smallest() + error);

@@ -33,15 +33,35 @@
 namespace tessera::inline TESSERA_ISA {
 namespace detail {
 
-/// Panels of codes. A panel holds `cells` x `codes_per_cell` consecutive codes: lane l of vector v is code
-/// (panel * cells + l) * codes_per_cell + v. The scan tells cells apart, not the codes of one cell.
+/// Codes that a scan with queries in lanes takes at a time, and the vectors of queries it holds: running sums, queries
+/// and one broadcast code fit the registers.
+template <class Scalar>
+struct BlockShape {
+#if defined(__AVX512F__)
+  static constexpr int vectors = 3;
+  static constexpr int codes = 8;
+#elif defined(__FMA__)
+  static constexpr int vectors = 2;
+  static constexpr int codes = 6;
+#else
+  static constexpr int vectors = 3;
+  static constexpr int codes = 3;
+#endif
+  static constexpr int queries = vectors * simd::lanes<Scalar>;
+};
+
+/// Panels of codes: column c of panel p is code p * width + c. Scans tell cells of codes apart, not the codes of one
+/// cell. With codes in lanes a cell is a lane of a panel, `width` / `lanes` codes that are `lanes` apart; with queries
+/// in lanes it is a block of consecutive codes.
 template <class Scalar>
 class CodePanels {
  public:
   using Shape = PanelShape<Scalar>;
-  static constexpr Index cells = simd::lanes<Scalar>;
-  static constexpr Index codes_per_cell = Shape::vectors;
   static constexpr Index width = Shape::width;
+  static constexpr Index lanes = simd::lanes<Scalar>;
+  static constexpr Index block = BlockShape<Scalar>::codes;
+  static constexpr Index blocks = width / block;  // in a panel
+  static_assert(width % block == 0, "CodePanels: expected blocks that fill a panel");
   /// Scores of real codes stay far below `padding`, which the lanes without a code hold.
   static constexpr Scalar largest_square = std::numeric_limits<Scalar>::max() / 64;
   static constexpr Scalar padding = std::numeric_limits<Scalar>::max() / 4;
@@ -59,8 +79,9 @@ class CodePanels {
     if (metric == Metric::squared_euclidean) set_center(codes);
     values_.assign(static_cast<std::size_t>(panels_ * width * dimension_), Scalar(0));
     start_.assign(static_cast<std::size_t>(panels_ * width), padding);
-    cell_slack_.assign(static_cast<std::size_t>(panels_ * cells), Scalar(0));
-    if (metric == Metric::cosine) inverse_norms_.assign(static_cast<std::size_t>(panels_ * width + cells), Scalar(0));
+    lane_slack_.assign(static_cast<std::size_t>(panels_ * lanes), Scalar(0));
+    block_slack_.assign(static_cast<std::size_t>(panels_ * blocks), Scalar(0));
+    if (metric == Metric::cosine) inverse_norms_.assign(static_cast<std::size_t>(panels_ * width), Scalar(0));
     // Bounds of first order in n u, and squares that cannot overflow; what is outside is settled without the scan.
     reliable_ = terms * unit_roundoff < 1.0 / 64;
     double largest = 0;
@@ -68,7 +89,8 @@ class CodePanels {
     if (!(largest < static_cast<double>(largest_square))) reliable_ = false;
     const auto flushed = static_cast<Scalar>(static_cast<double>(4 * dimension_ + 8) * (2 + std::sqrt(largest)) *
                                              static_cast<double>(std::numeric_limits<Scalar>::min()));
-    for (Scalar& slack : cell_slack_) slack += flushed;
+    for (Scalar& slack : lane_slack_) slack += flushed;
+    for (Scalar& slack : block_slack_) slack += flushed;
   }
 
   Metric metric() const { return metric_; }
@@ -85,18 +107,25 @@ class CodePanels {
   const Scalar* panel(Index i) const { return values_.data() + i * width * dimension_; }
   const Scalar* start(Index i) const { return start_.data() + i * width; }
 
-  /// 1 / |code| from `code` on, cosine only; 0 for a zero code. A few more may be read than there are codes.
+  /// The prepared coordinates of the mean that queries are taken relative to.
+  const Scalar* center() const { return center_.data(); }
+
+  /// 1 / |code| from `code` on, cosine only; 0 for a zero code. There are as many as columns in all panels.
   const Scalar* inverse_norms(Index code) const { return inverse_norms_.data() + code; }
   Scalar largest_inverse_norm() const { return largest_inverse_norm_; }
 
   /// The scan's view of one scalar of a query: negated, so that multiply-adds subtract x.c.
   Scalar query_value(Scalar x, Index d) const { return center_[static_cast<std::size_t>(d)] - x; }
 
-  /// How far above the best score, found in `cell`, the score of a nearest code can lie. `square` is |x - mean|^2.
-  TESSERA_INLINE Scalar slack(Scalar square, Index cell) const {
-    const Scalar common = metric_ == Metric::cosine ? 4 * slack_ * std::sqrt(square) : slack_ * square;
-    return common + cell_slack_[static_cast<std::size_t>(cell)];
+  /// How far above the best score, found in a cell, the score of a nearest code can lie: a share of the query, whose
+  /// |x - mean|^2 is `square`, and one of the cell.
+  TESSERA_INLINE Scalar query_slack(Scalar square) const {
+    return metric_ == Metric::cosine ? 4 * slack_ * std::sqrt(square) : slack_ * square;
   }
+  TESSERA_INLINE Scalar lane_slack(Index panel, Index lane) const {
+    return lane_slack_[static_cast<std::size_t>(panel * lanes + lane)];
+  }
+  TESSERA_INLINE Scalar block_slack(Index i) const { return block_slack_[static_cast<std::size_t>(i)]; }
 
  private:
   using Bits = std::conditional_t<sizeof(Scalar) == 4, std::uint32_t, std::uint64_t>;
@@ -113,9 +142,8 @@ class CodePanels {
 
   /// Writes one code into its panel; returns the square of its (centred) norm.
   double place(const Scalar* code, Index index) {
-    const Index cell = index / codes_per_cell;
-    const Index panel = cell / cells;
-    const Index column = index % codes_per_cell * cells + cell % cells;
+    const Index panel = index / width;
+    const Index column = index % width;
     Scalar* values = values_.data() + panel * width * dimension_ + column;
     const double scale = metric_ == Metric::cosine ? inverse_norm_of(code) : 1;
     if (metric_ == Metric::cosine) {
@@ -129,12 +157,14 @@ class CodePanels {
       values[d * width] = value;
       square += static_cast<double>(value) * static_cast<double>(value);
     }
-    Scalar& start = start_[static_cast<std::size_t>(panel * width + column)];
-    start = 0;
+    start_[static_cast<std::size_t>(index)] = 0;
     if (metric_ == Metric::squared_euclidean) {
-      start = static_cast<Scalar>(square / 2 * (1 - 3 * static_cast<double>(slack_)));
-      Scalar& slack = cell_slack_[static_cast<std::size_t>(cell)];
-      slack = std::max(slack, static_cast<Scalar>(3 * static_cast<double>(slack_) * square));
+      start_[static_cast<std::size_t>(index)] = static_cast<Scalar>(square / 2 * (1 - 3 * static_cast<double>(slack_)));
+      const auto share = static_cast<Scalar>(3 * static_cast<double>(slack_) * square);
+      Scalar& of_lane = lane_slack_[static_cast<std::size_t>(panel * lanes + column % lanes)];
+      of_lane = std::max(of_lane, share);
+      Scalar& of_block = block_slack_[static_cast<std::size_t>(index / block)];
+      of_block = std::max(of_block, share);
     }
     return square;
   }
@@ -171,7 +201,8 @@ class CodePanels {
   AlignedVector<Scalar> values_;       // [panel][dimension][width]
   AlignedVector<Scalar> start_;        // [panel][width]: the code's own part of its score, lowered by its error
   std::vector<Scalar> inverse_norms_;  // of each code, cosine only
-  std::vector<Scalar> cell_slack_;     // [panel][cell]: the largest share of the bound among the cell's codes
+  std::vector<Scalar> lane_slack_;     // [panel][lane]: the largest share of the bound among the cell's codes
+  std::vector<Scalar> block_slack_;    // [block]: the same
 };
 
 }  // namespace detail

@@ -8,12 +8,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <vector>
 
 #include <Eigen/Core>
 
 #include <tessera/core/aligned_vector.hpp>
 #include <tessera/core/batch.hpp>
+#include <tessera/core/simd.hpp>
+#include <tessera/nn/activation.hpp>
 #include <tessera/quantize/finite_scalar_dialect.hpp>
 
 namespace tessera::inline TESSERA_ISA {
@@ -44,6 +47,9 @@ struct FsqBound {
     }
     return z;
   }
+
+  /// Beyond |z| of this the bound is constant; for the two shapes that clamp.
+  double limit() const { return shape == Shape::clamped_tanh ? std::atanh(1 / height) / slope : 1; }
 };
 
 inline FsqBound fsq_bound(FsqDialect dialect, int levels) {
@@ -91,84 +97,121 @@ inline FsqBound fsq_bound(FsqDialect dialect, int levels) {
   return bound;
 }
 
-/// Multiplies gradients by b'(z), vectors of D scalars at a time. The work is laid out in tiles of whole native
-/// vectors, filled up with zeros, so that a scalar's result does not depend on the batch around it.
+/// Multiplies gradients by b'(z), W vectors of D scalars at a time, W the lanes: D native vectors, filled up with zeros
+/// at the end, so that a scalar's result does not depend on the batch around it.
 template <class Scalar>
 class FsqDerivative {
  public:
-  using Tile = Eigen::Array<Scalar, Eigen::Dynamic, 1>;
-
+  FsqDerivative() = default;
   explicit FsqDerivative(const std::vector<FsqBound>& bounds)
-      : shape_(bounds.front().shape),
-        dimension_(static_cast<Index>(bounds.size())),
-        tile_rows_(std::max<Index>(16, 256 / dimension_ / 16 * 16)) {
-    const Index size = tile_rows_ * dimension_;
-    for (Tile* tile : {&height_, &slope_, &shift_, &inner_height_, &inner_offset_, &z_, &factor_}) tile->setZero(size);
-    for (Index i = 0; i < size; ++i) {
+      : shape_(bounds.front().shape), dimension_(static_cast<Index>(bounds.size())) {
+    for (Index i = 0; i < lanes * dimension_; ++i) {
       const FsqBound& bound = bounds[static_cast<std::size_t>(i % dimension_)];
-      height_[i] = static_cast<Scalar>(bound.height);
-      slope_[i] = static_cast<Scalar>(bound.slope);
-      shift_[i] = static_cast<Scalar>(bound.shift);
-      inner_height_[i] = static_cast<Scalar>(bound.inner_height);
-      inner_offset_[i] = static_cast<Scalar>(bound.inner_offset);
+      slope_.push_back(static_cast<Scalar>(bound.slope));
+      shift_.push_back(static_cast<Scalar>(bound.shift));
+      peak_.push_back(static_cast<Scalar>(bound.height * bound.slope));
+      inner_height_.push_back(static_cast<Scalar>(bound.inner_height));
+      inner_offset_.push_back(static_cast<Scalar>(bound.inner_offset - bound.shift));
+      limit_.push_back(static_cast<Scalar>(bound.limit()));
     }
   }
 
-  /// gradient[i] *= b'(input[i]) where `valid(i)`, zero elsewhere.
-  template <class Valid>
-  void multiply(Batch<const Scalar> input, Batch<Scalar> gradient, Valid&& valid) {
-    for (Index first = 0; first < input.count(); first += tile_rows_) {
-      const Index count = std::min(tile_rows_, input.count() - first);
-      z_.setZero();
-      for (Index i = 0; i < count; ++i) {
-        if (valid(first + i)) std::copy_n(input[first + i], dimension_, z_.data() + i * dimension_);
-      }
-      differentiate();
-      for (Index i = 0; i < count; ++i) {
-        const Scalar keep = valid(first + i) ? Scalar(1) : Scalar(0);
-        Scalar* g = gradient[first + i];
-        for (Index d = 0; d < dimension_; ++d)
-          g[d] = keep == Scalar(0) ? Scalar(0) : g[d] * factor_[i * dimension_ + d];
-      }
+  /// result[i] = gradient[i] * b'(input[i]) where tokens[i][0] >= 0, zero elsewhere. `result` may be `gradient`.
+  void multiply(Batch<const Scalar> input, Batch<const Scalar> gradient, Batch<const std::int64_t> tokens,
+                Batch<Scalar> result) const {
+    switch (shape_) {
+      case FsqBound::Shape::tanh:
+        return run<FsqBound::Shape::tanh>(input, gradient, tokens, result);
+      case FsqBound::Shape::tanh_of_tanh:
+        return run<FsqBound::Shape::tanh_of_tanh>(input, gradient, tokens, result);
+      case FsqBound::Shape::clamped_tanh:
+        return run<FsqBound::Shape::clamped_tanh>(input, gradient, tokens, result);
+      case FsqBound::Shape::clamp:
+        return run<FsqBound::Shape::clamp>(input, gradient, tokens, result);
+      case FsqBound::Shape::normal:
+        return run<FsqBound::Shape::normal>(input, gradient, tokens, result);
     }
   }
 
  private:
-  /// With E = exp(-2 |u|): tanh |u| = (1 - E) / (1 + E), 1 - tanh^2 u = 4 E / (1 + E)^2.
-  template <class U>
-  static auto squared_secant(const U& u) {
-    return ((u.abs() * Scalar(-2)).exp() * Scalar(4) / ((u.abs() * Scalar(-2)).exp() + Scalar(1)).square()).eval();
-  }
+  using Vec = simd::Vec<Scalar>;
+  static constexpr Index lanes = simd::lanes<Scalar>;
 
-  void differentiate() {
-    const auto inside = [](const auto& y) { return (y.abs() <= Scalar(1)).template cast<Scalar>(); };
-    switch (shape_) {
-      case FsqBound::Shape::tanh:
-        factor_ = height_ * slope_ * squared_secant(slope_ * z_ + shift_);
-        break;
-      case FsqBound::Shape::clamped_tanh:
-        factor_ = squared_secant(slope_ * z_) * inside((slope_ * z_).tanh() * height_);
-        break;
-      case FsqBound::Shape::tanh_of_tanh: {
-        const Tile inner = (z_ + shift_).tanh() * inner_height_ - inner_offset_ + shift_;
-        factor_ = height_ * squared_secant(inner) * inner_height_ * squared_secant(z_ + shift_);
-        break;
+  template <FsqBound::Shape shape>
+  void run(Batch<const Scalar> input, Batch<const Scalar> gradient, Batch<const std::int64_t> tokens,
+           Batch<Scalar> result) const {
+    const bool free_of_gaps = input.contiguous() && gradient.contiguous() && result.contiguous();
+    AlignedVector<Scalar> z(static_cast<std::size_t>(lanes * dimension_)), g(z.size());
+    for (Index first = 0; first < input.count(); first += lanes) {
+      const Index count = std::min(lanes, input.count() - first);
+      std::int64_t signs = 0;
+      for (Index i = 0; i < count; ++i) signs |= tokens[first + i][0];
+      if (free_of_gaps && count == lanes && signs >= 0) {
+        multiply_group<shape>(input[first], gradient[first], result[first]);
+        continue;
       }
-      case FsqBound::Shape::clamp:
-        factor_ = inside(z_);
-        break;
-      case FsqBound::Shape::normal: {
-        const double peak = std::sqrt(6.0 / 3.141592653589793);  // sqrt(12) / sqrt(2 pi)
-        factor_ = (z_.square() * Scalar(-0.5)).exp() * static_cast<Scalar>(peak);
-        break;
+      std::fill(z.begin(), z.end(), Scalar(0));
+      std::fill(g.begin(), g.end(), Scalar(0));
+      for (Index i = 0; i < count; ++i) {
+        if (tokens[first + i][0] < 0) continue;
+        std::copy_n(input[first + i], dimension_, z.data() + i * dimension_);
+        std::copy_n(gradient[first + i], dimension_, g.data() + i * dimension_);
       }
+      multiply_group<shape>(z.data(), g.data(), g.data());
+      for (Index i = 0; i < count; ++i) std::copy_n(g.data() + i * dimension_, dimension_, result[first + i]);
     }
   }
 
-  FsqBound::Shape shape_;
-  Index dimension_;
-  Index tile_rows_;
-  Tile height_, slope_, shift_, inner_height_, inner_offset_, z_, factor_;
+  template <FsqBound::Shape shape>
+  void multiply_group(const Scalar* z, const Scalar* g, Scalar* result) const {
+    for (Index i = 0; i < lanes * dimension_; i += lanes) {
+      simd::store(result + i, simd::load(g + i) * derivative<shape>(simd::load(z + i), i));
+    }
+  }
+
+  static Vec absolute(const Vec& x) { return simd::max(x, -x); }
+
+  /// exp(-2 |u|), at least 2^-126.
+  static Vec decay(const Vec& u) {
+    const Vec exponent = absolute(u) * simd::broadcast(Scalar(-2.885390081777927));  // -2 log2(e)
+    return exp2_bounded<Scalar>(simd::max(exponent, simd::broadcast(Scalar(-126))));
+  }
+  /// With E = exp(-2 |u|): 1 - tanh(u)^2 = 4 E / (1 + E)^2.
+  static Vec squared_secant(const Vec& e) {
+    const Vec sum = e + simd::broadcast(Scalar(1));
+    return divide(e * simd::broadcast(Scalar(4)), sum * sum);
+  }
+  /// tanh |u| = (1 - E) / (1 + E).
+  static Vec tangent(const Vec& u, const Vec& e) {
+    const Vec one = simd::broadcast(Scalar(1));
+    const Vec magnitude = divide(one - e, one + e);
+    return simd::select(u < Vec{}, -magnitude, magnitude);
+  }
+
+  template <FsqBound::Shape shape>
+  Vec derivative(const Vec& z, Index i) const {
+    const auto at = [&](const AlignedVector<Scalar>& table) { return simd::load(table.data() + i); };
+    if constexpr (shape == FsqBound::Shape::clamp) {
+      return simd::select(absolute(z) <= at(limit_), simd::broadcast(Scalar(1)), Vec{});
+    } else if constexpr (shape == FsqBound::Shape::normal) {
+      const Vec exponent = z * z * simd::broadcast(Scalar(-0.7213475204444817));  // -log2(e) / 2
+      const Vec bounded = simd::max(exponent, simd::broadcast(Scalar(-126)));
+      return exp2_bounded<Scalar>(bounded) * simd::broadcast(Scalar(1.3819765978853420));  // sqrt(6 / pi)
+    } else {
+      const Vec u = simd::multiply_add(z, at(slope_), at(shift_));
+      const Vec e = decay(u);
+      const Vec outer = at(peak_) * squared_secant(e);
+      if constexpr (shape == FsqBound::Shape::tanh) return outer;
+      if constexpr (shape == FsqBound::Shape::clamped_tanh)
+        return simd::select(absolute(z) <= at(limit_), outer, Vec{});
+      const Vec inner = tangent(u, e) * at(inner_height_) - at(inner_offset_);
+      return outer * at(inner_height_) * squared_secant(decay(inner));
+    }
+  }
+
+  FsqBound::Shape shape_ = FsqBound::Shape::tanh;
+  Index dimension_ = 0;
+  AlignedVector<Scalar> slope_, shift_, peak_, inner_height_, inner_offset_, limit_;  // of the scalars of a group
 };
 
 }  // namespace detail

@@ -2,252 +2,266 @@
 // Copyright (c) 2026 the tessera authors
 #pragma once
 
-// Levels by comparison with thresholds, at the speed of memory. D native vectors of W scalars hold W vectors of the
-// batch; the level of a lane is the number of thresholds it reaches. For D = 1, 2, 4 or 8 that divides W the levels
-// become indices without leaving the registers: multiplied by their weights, then added over the D lanes of each vector
-// by D - 1 sums of interleaved registers. Other D go through a block of levels in the first-level cache. Dimensions of
-// many levels are searched by halving, one scalar at a time.
+// Levels by comparison with thresholds, at the speed of memory. A chunk of vectors is laid out with vectors as lanes
+// (detail/fsq_lanes.hpp); then the level of a lane is the number of thresholds of its dimension that it reaches, and
+// the tokens are sums of levels times weights, no lane ever meeting another. Dimensions of many levels are searched by
+// halving, one scalar at a time.
+//
+// Inputs are compared as integers. The bits of a float order as signed integers do among floats that are not negative,
+// and a float below zero is below all of these: so a threshold that is not negative is compared with the bits
+// themselves, a negative one with the key (detail/fsq_thresholds.hpp), which costs one exclusive or for all thresholds.
 
 #include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <numeric>
-#include <utility>
+#include <limits>
 #include <vector>
 
 #include <tessera/core/aligned_vector.hpp>
 #include <tessera/core/batch.hpp>
+#include <tessera/core/mask.hpp>
 #include <tessera/core/simd.hpp>
+#include <tessera/quantize/detail/fsq_lanes.hpp>
 #include <tessera/quantize/detail/fsq_thresholds.hpp>
 
 namespace tessera::inline TESSERA_ISA {
 namespace detail {
 
-/// Lane t of the result is lane (t mod (W / D)) D + t / (W / D): undoes the order in which sum_groups leaves its sums.
-template <int D, class V, std::size_t... I>
-TESSERA_INLINE V order_groups(const V& v, std::index_sequence<I...>) {
-  constexpr std::size_t per_vector = sizeof...(I) / D;
-#if defined(__GNUC__) && !defined(TESSERA_PLAIN_SIMD)
-  return __builtin_shufflevector(v, v, static_cast<int>(I % per_vector * D + I / per_vector)...);
-#else
-  return V::each([&](int i) {
-    const auto t = static_cast<std::size_t>(i);
-    return v[static_cast<int>(t % per_vector * D + t / per_vector)];
-  });
-#endif
-}
+/// The digits of a token in parts, each an index below 2^21 of its own: index = part_1 + weight_2 part_2 + ... Where
+/// the levels have no common index every dimension is a part.
+struct FsqPart {
+  Index first = 0, last = 0;  // dimensions
+  std::int64_t weight = 1;    // of the part in the index
+  std::int32_t size = 1;      // product of its levels
+};
 
-/// The sums over each D neighbouring lanes of D vectors, as one vector in the order of the groups.
-template <int D, class V>
-TESSERA_INLINE V sum_groups(V (&v)[D]) {
-  constexpr auto all = std::make_index_sequence<sizeof(V) / sizeof(v[0][0])>();
-  const auto join = [&]<std::size_t distance>(std::integral_constant<std::size_t, distance>) {
-    TESSERA_UNROLL
-    for (std::size_t i = 0; i + distance < D; i += 2 * distance) {
-      v[i] = simd::detail::interleave<distance, 0>(v[i], v[i + distance], all) +
-             simd::detail::interleave<distance, distance>(v[i], v[i + distance], all);
+inline std::vector<FsqPart> fsq_parts(const std::vector<int>& levels, bool joined) {
+  constexpr std::int64_t largest = std::int64_t{1} << 21;
+  std::vector<FsqPart> parts;
+  for (Index d = 0; d < static_cast<Index>(levels.size()); ++d) {
+    const int base = levels[static_cast<std::size_t>(d)];
+    if (parts.empty()) {
+      parts.push_back({d, d, 1, 1});
+    } else if (!joined || parts.back().size * std::int64_t{base} > largest) {
+      parts.push_back({d, d, joined ? parts.back().weight * parts.back().size : 1, 1});
     }
-  };
-  if constexpr (D > 1) join(std::integral_constant<std::size_t, 1>());
-  if constexpr (D > 2) join(std::integral_constant<std::size_t, 2>());
-  if constexpr (D > 4) join(std::integral_constant<std::size_t, 4>());
-  return order_groups<D>(v[0], all);
+    parts.back().size *= base;
+    parts.back().last = d + 1;
+  }
+  return parts;
 }
 
-/// The thresholds of every dimension, laid out for the loops below. Immutable.
+/// The thresholds and codes of every dimension, laid out for the loops below. Immutable.
 template <class Scalar>
 class FsqEncoder {
  public:
-  using Key = OrderKey<Scalar>;  // also the type of levels and of narrow indices
+  using Key = OrderKey<Scalar>;
   using Keys = simd::Vec<Key>;
   static constexpr Index lanes = simd::lanes<Key>;
-  static constexpr int most_compared = 32;  // with more levels than this, halving is faster
+  static constexpr Index chunk = 4 * lanes;         // vectors at a time
+  static constexpr std::size_t most_compared = 32;  // with more thresholds than this, halving is faster
+
+  /// The memory of one task.
+  struct Work {
+    AlignedVector<Scalar> packed;  // a chunk that is short, masked, or not to be read as it lies
+    AlignedVector<Scalar> rows;    // inputs, then codes: [dimension][vector of the chunk]
+    AlignedVector<Key> parts;      // [part][vector of the chunk]
+  };
 
   FsqEncoder() = default;
 
-  /// `weights` has one per dimension, or is empty when only levels are wanted.
-  FsqEncoder(std::vector<std::vector<Key>> thresholds, const std::vector<std::int64_t>& weights, bool narrow)
-      : dimension_(static_cast<Index>(thresholds.size())), thresholds_(std::move(thresholds)), weights_(weights) {
-    std::size_t most = 0;
-    for (const auto& keys : thresholds_) most = std::max(most, keys.size());
-    compares_ = static_cast<Index>(most);
-    if (compares_ >= most_compared) return;
-    period_ = dimension_ / std::gcd(dimension_, lanes);
-    lay_out();
-    in_registers_ =
-        narrow && period_ == 1 && dimension_ <= 8 && std::has_single_bit(static_cast<std::size_t>(dimension_));
-  }
-
-  /// The levels of `input`, D per vector. Returns whether all scalars were finite.
-  bool levels(Batch<const Scalar> input, Key* levels) const {
-    if (period_ == 0) return search_levels(input, levels);
-    return in_groups(input, levels, dimension_, [&](const Scalar* from, Index groups, Key* to) {
-      return compare_levels(from, groups * dimension_, to);
-    });
-  }
-
-  /// The indices of `input`, one per vector, by way of levels in `work` (input.count() * D of them; unused with keys).
-  bool indices(Batch<const Scalar> input, std::int64_t* indices, Key* work) const {
-    const bool finite = levels(input, work);
-    switch (dimension_) {
-      case 3:
-        join_levels<3>(work, input.count(), indices);
-        break;
-      case 4:
-        join_levels<4>(work, input.count(), indices);
-        break;
-      case 5:
-        join_levels<5>(work, input.count(), indices);
-        break;
-      case 6:
-        join_levels<6>(work, input.count(), indices);
-        break;
-      default:
-        join_levels<0>(work, input.count(), indices);
-    }
-    return finite;
-  }
-
-  /// Indices fit a key and are joined in registers: `narrow_indices` may be used.
-  bool in_registers() const { return in_registers_; }
-
-  bool narrow_indices(Batch<const Scalar> input, Key* indices) const {
-    return in_groups(input, indices, 1, [&](const Scalar* from, Index groups, Key* to) {
-      switch (dimension_) {
-        case 1:
-          return join_groups<1>(from, groups, to);
-        case 2:
-          return join_groups<2>(from, groups, to);
-        case 4:
-          return join_groups<4>(from, groups, to);
-        default:
-          return join_groups<8>(from, groups, to);
+  /// Thresholds and codes per dimension.
+  FsqEncoder(const std::vector<int>& levels, bool joined, const std::vector<std::vector<Key>>& thresholds,
+             const std::vector<std::vector<Scalar>>& codes)
+      : dimension_(static_cast<Index>(levels.size())), parts_(fsq_parts(levels, joined)), codes_(codes) {
+    for (const FsqPart& part : parts_) {
+      Key weight = 1;
+      for (Index d = part.first; d < part.last; ++d) {
+        axes_.push_back(make_axis(thresholds[static_cast<std::size_t>(d)], codes[static_cast<std::size_t>(d)], weight));
+        weight *= levels[static_cast<std::size_t>(d)];
       }
-    });
+    }
+  }
+
+  const std::vector<FsqPart>& parts() const { return parts_; }
+
+  void prepare(Work& work) const {
+    work.rows.resize(static_cast<std::size_t>(dimension_ * chunk));
+    work.parts.resize(parts_.size() * static_cast<std::size_t>(chunk));
+    work.packed.assign(static_cast<std::size_t>(dimension_ * chunk + Rows::overrun), Scalar(0));
+  }
+
+  /// Encodes vectors first ... first + count - 1, at most a chunk: work.parts gets the parts of their tokens and, with
+  /// codes, work.rows their codes; masked vectors count as zeros. Returns whether all scalars were finite.
+  template <bool with_codes>
+  bool encode(Batch<const Scalar> batch, Mask mask, Index first, Index count, Work& work) const {
+    if (count == chunk && Rows::readable(batch, first) && all_valid(mask, first, count)) {
+      Rows::read(batch[first], batch.stride(), dimension_, work.rows.data());
+    } else {
+      pack(batch, mask, first, count, work.packed.data());
+      Rows::read(work.packed.data(), dimension_, dimension_, work.rows.data());
+    }
+    Keys bad{};
+    Key* parts = work.parts.data();
+    for (const FsqPart& part : parts_) {
+      for (Index d = part.first; d < part.last; ++d) {
+        const Axis& axis = axes_[static_cast<std::size_t>(d)];
+        Scalar* row = work.rows.data() + d * chunk;
+        if (axis.sorted.empty()) {
+          constexpr Index unrolled = with_codes && simd::register_count < 32 ? 2 : 4;
+          for (Index i = 0; i < chunk; i += unrolled * lanes) {
+            compare<with_codes, unrolled>(axis, row + i, parts + i, d == part.first, bad);
+          }
+        } else {
+          search<with_codes>(axis, codes_[static_cast<std::size_t>(d)], row, parts, d == part.first, bad);
+        }
+      }
+      parts += chunk;
+    }
+    return simd::true_bits(bad) == 0;
+  }
+
+  /// The tokens of what was encoded, for the first tokens.count() vectors of the chunk.
+  template <class Token>
+  void write_tokens(const Work& work, Batch<Token> tokens) const {
+    const Key* part = work.parts.data();
+    if (parts_.size() == 1) {
+      for (Index i = 0; i < tokens.count(); ++i) *tokens[i] = static_cast<Token>(part[i]);
+    } else if (tokens.dimension() == 1) {
+      for (Index i = 0; i < tokens.count(); ++i) {
+        std::int64_t sum = part[i];
+        for (std::size_t p = 1; p < parts_.size(); ++p)
+          sum += parts_[p].weight * part[static_cast<Index>(p) * chunk + i];
+        *tokens[i] = static_cast<Token>(sum);
+      }
+    } else {
+      for (Index i = 0; i < tokens.count(); ++i) {
+        for (Index t = 0; t < tokens.dimension(); ++t) tokens[i][t] = static_cast<Token>(part[t * chunk + i]);
+      }
+    }
+  }
+
+  void write_codes(const Work& work, Batch<Scalar> codes) const {
+    Rows::write(work.rows.data(), dimension_, codes.data(), codes.stride(), codes.count());
   }
 
  private:
-  /// Lane l of vector v belongs to dimension (v W + l) mod D. A dimension with fewer thresholds is filled up with the
-  /// largest key, which no finite input exceeds. Comparisons are strict, so thresholds are stored one lower.
-  void lay_out() {
-    compared_.assign(static_cast<std::size_t>(std::max<Index>(compares_, 1) * period_ * lanes), magnitude_bits<Scalar>);
-    lane_weights_.assign(static_cast<std::size_t>(lanes), 0);
-    for (Index lane = 0; lane < period_ * lanes; ++lane) {
-      const auto d = static_cast<std::size_t>(lane % dimension_);
-      for (std::size_t k = 0; k < thresholds_[d].size(); ++k) {
-        compared_[k * static_cast<std::size_t>(period_ * lanes) + static_cast<std::size_t>(lane)] =
-            thresholds_[d][k] - 1;
-      }
-      if (lane < lanes && !weights_.empty())
-        lane_weights_[static_cast<std::size_t>(lane)] = static_cast<Key>(weights_[d]);
+  using Rows = LaneRows<Scalar, chunk>;
+
+  /// A dimension. A threshold t is stored as t - 1 in every lane, since comparisons are strict.
+  struct Axis {
+    Index upper = 0, lower = 0;    // thresholds that are not negative, and negative ones
+    Key weight = 1;                // of a level in its part
+    std::size_t table = 0;         // in vectors_: upper thresholds, lower thresholds; then, in the same order, codes
+    std::vector<Key> sorted = {};  // all thresholds, where there are too many to compare with each
+  };
+
+  Axis make_axis(const std::vector<Key>& thresholds, const std::vector<Scalar>& codes, Key weight) {
+    Axis axis{.weight = weight, .table = vectors_.size()};
+    if (thresholds.size() > most_compared) {
+      axis.sorted = thresholds;
+      return axis;
     }
+    const auto add = [&](Key key) { vectors_.insert(vectors_.end(), static_cast<std::size_t>(lanes), key); };
+    const auto split = std::lower_bound(thresholds.begin(), thresholds.end(), Key(0));
+    axis.lower = split - thresholds.begin();
+    axis.upper = thresholds.end() - split;
+    for (const Key key : thresholds) add(key - 1);
+    for (const Scalar code : codes) add(std::bit_cast<Key>(code));
+    return axis;
   }
 
-  /// Runs `work(from, groups, to)` over groups of W contiguous vectors; vectors that are not contiguous, or too few to
-  /// fill a group, are copied into one padded with zeros. `outputs` values per vector are written to `to`.
-  template <class Work>
-  bool in_groups(Batch<const Scalar> input, Key* to, Index outputs, Work&& work) const {
-    const Index whole = input.contiguous() ? input.count() / lanes : 0;
-    bool finite = whole == 0 || work(input.data(), whole, to);
-    if (whole * lanes == input.count()) return finite;
-    AlignedVector<Scalar> packed(static_cast<std::size_t>(lanes * dimension_), Scalar(0));
-    AlignedVector<Key> results(static_cast<std::size_t>(lanes * outputs));
-    for (Index first = whole * lanes; first < input.count(); first += lanes) {
-      const Index count = std::min(lanes, input.count() - first);
-      for (Index i = 0; i < count; ++i) std::copy_n(input[first + i], dimension_, packed.data() + i * dimension_);
-      std::fill_n(packed.data() + count * dimension_, (lanes - count) * dimension_, Scalar(0));
-      finite = work(packed.data(), 1, results.data()) && finite;
-      std::copy_n(results.data(), count * outputs, to + first * outputs);
-    }
-    return finite;
+  static bool all_valid(Mask mask, Index first, Index count) {
+    bool valid = true;
+    for (Index i = 0; !mask.all() && i < count; ++i) valid = valid && mask[first + i];
+    return valid;
   }
 
-  /// The keys of `lanes` scalars; lanes that are not finite are marked in `bad`.
-  static TESSERA_INLINE Keys load_keys(const Scalar* from, Keys& bad) {
-    static constexpr Key infinity = std::bit_cast<Key>(std::numeric_limits<Scalar>::infinity());
-    Keys pattern;
-    std::memcpy(&pattern, from, sizeof pattern);
-    const Keys magnitude = pattern & simd::broadcast<Key>(magnitude_bits<Scalar>);
-    bad |= magnitude > simd::broadcast<Key>(infinity - 1);
-    return pattern ^
-           ((pattern >> static_cast<int>(8 * sizeof(Key) - 1)) & simd::broadcast<Key>(magnitude_bits<Scalar>));
-  }
-
-  bool compare_levels(const Scalar* from, Index vectors, Key* to) const {
-    Keys bad{};
-    Index phase = 0;
-    for (Index v = 0; v < vectors; ++v) {
-      const Keys keys = load_keys(from + v * lanes, bad);
-      Keys level{};
-      const Key* threshold = compared_.data() + phase * lanes;
-      for (Index k = 0; k < compares_; ++k, threshold += period_ * lanes) level -= keys > simd::load<Key>(threshold);
-      simd::store<Key>(to + v * lanes, level);
-      phase = phase + 1 == period_ ? 0 : phase + 1;
-    }
-    return simd::true_bits(bad) == 0;
-  }
-
-  template <int D>
-  bool join_groups(const Scalar* from, Index groups, Key* to) const {
-    if constexpr (D > lanes) {
-      return false;  // never called: a dimension that does not divide the lanes
-    } else {
-      return join_whole_groups<D>(from, groups, to);
-    }
-  }
-
-  template <int D>
-  bool join_whole_groups(const Scalar* from, Index groups, Key* to) const {
-    Keys bad{};
-    const Keys weights = simd::load<Key>(lane_weights_.data());
-    for (Index g = 0; g < groups; ++g, from += D * lanes) {
-      Keys keys[D], level[D];
-      TESSERA_UNROLL
-      for (int i = 0; i < D; ++i) keys[i] = load_keys(from + i * lanes, bad);
-      TESSERA_UNROLL
-      for (int i = 0; i < D; ++i) level[i] = Keys{};
-      for (Index k = 0; k < compares_; ++k) {
-        const Keys threshold = simd::load<Key>(compared_.data() + k * lanes);
-        TESSERA_UNROLL
-        for (int i = 0; i < D; ++i) level[i] -= keys[i] > threshold;
-      }
-      TESSERA_UNROLL
-      for (int i = 0; i < D; ++i) level[i] *= weights;
-      simd::store<Key>(to + g * lanes, sum_groups<D>(level));
-    }
-    return simd::true_bits(bad) == 0;
-  }
-
-  /// The dot products of levels and weights, for a dimension known at compile time (0: any).
-  template <int D>
-  void join_levels(const Key* levels, Index count, std::int64_t* indices) const {
-    const std::int64_t* weights = weights_.data();
-    const Index dimension = D == 0 ? dimension_ : D;
-    for (Index i = 0; i < count; ++i, levels += dimension) {
-      std::int64_t sum = levels[0];  // the first weight is one
-      if constexpr (D == 0) {
-        for (Index d = 1; d < dimension; ++d) sum += levels[d] * weights[d];
+  void pack(Batch<const Scalar> batch, Mask mask, Index first, Index count, Scalar* packed) const {
+    for (Index i = 0; i < chunk; ++i, packed += dimension_) {
+      if (i < count && mask[first + i]) {
+        std::copy_n(batch[first + i], dimension_, packed);
       } else {
-        TESSERA_UNROLL
-        for (int d = 1; d < D; ++d) sum += levels[d] * weights[d];
+        std::fill_n(packed, dimension_, Scalar(0));
       }
-      indices[i] = sum;
     }
   }
 
-  bool search_levels(Batch<const Scalar> input, Key* levels) const {
+  /// Makes lanes that are not finite negative.
+  static TESSERA_INLINE void mark(const Keys& pattern, Keys& bad) {
     static constexpr Key infinity = std::bit_cast<Key>(std::numeric_limits<Scalar>::infinity());
-    bool finite = true;
-    for (Index i = 0; i < input.count(); ++i) {
-      for (Index d = 0; d < dimension_; ++d) {
-        const Key key = order_key(input[i][d]);
-        finite = finite && key < infinity && key > -infinity - 1;
-        *levels++ = count_reached(thresholds_[static_cast<std::size_t>(d)], key);
+    bad |= simd::broadcast<Key>(infinity - 1) - (pattern & simd::broadcast<Key>(magnitude_bits<Scalar>));
+  }
+
+  /// level + 1 where a > b. A mask counts as -1, but costs an instruction more where masks have registers of their own.
+  static TESSERA_INLINE void count_above(const Keys& a, const Keys& b, Keys& level) {
+    if constexpr (simd::native_bytes == 64) {
+      level = simd::select(a > b, level + simd::broadcast<Key>(1), level);
+    } else {
+      level -= a > b;
+    }
+  }
+
+  /// Compares `unrolled` vectors of a row with all thresholds of its dimension; adds to the part, or begins it.
+  template <bool with_codes, Index unrolled>
+  static TESSERA_INLINE void compare_with(const Key*& threshold, const Key*& code, Index count,
+                                          const Keys (&keys)[unrolled], Keys (&level)[unrolled],
+                                          Keys (&codes)[unrolled]) {
+    for (Index k = 0; k < count; ++k, threshold += lanes) {
+      const Keys t = simd::load(threshold);
+      TESSERA_UNROLL
+      for (Index u = 0; u < unrolled; ++u) count_above(keys[u], t, level[u]);
+      if constexpr (with_codes) {
+        code += lanes;
+        const Keys c = simd::load(code);
+        TESSERA_UNROLL
+        for (Index u = 0; u < unrolled; ++u) codes[u] = simd::select(keys[u] > t, c, codes[u]);
       }
     }
-    return finite;
+  }
+
+  template <bool with_codes, Index unrolled>
+  void compare(const Axis& axis, Scalar* row, Key* part, bool begins, Keys& bad) const {
+    const Key* threshold = vectors_.data() + axis.table;
+    const Key* code = threshold + (axis.lower + axis.upper) * lanes;
+    Keys pattern[unrolled], keys[unrolled], level[unrolled], codes[unrolled];
+    TESSERA_UNROLL
+    for (Index u = 0; u < unrolled; ++u) {
+      std::memcpy(&pattern[u], row + u * lanes, sizeof(Keys));
+      mark(pattern[u], bad);
+      keys[u] = pattern[u] ^ simd::broadcast<Key>(magnitude_bits<Scalar>);
+      level[u] = Keys{};
+      codes[u] = with_codes ? simd::load(code) : Keys{};
+    }
+    compare_with<with_codes, unrolled>(threshold, code, axis.lower, keys, level, codes);
+    compare_with<with_codes, unrolled>(threshold, code, axis.upper, pattern, level, codes);
+    const Keys weight = simd::broadcast<Key>(axis.weight);
+    TESSERA_UNROLL
+    for (Index u = 0; u < unrolled; ++u) {
+      if (begins) {
+        simd::store(part + u * lanes, level[u]);  // the first weight is one
+      } else {
+        simd::store(part + u * lanes, simd::load(static_cast<const Key*>(part + u * lanes)) + level[u] * weight);
+      }
+      if constexpr (with_codes) std::memcpy(row + u * lanes, &codes[u], sizeof(Keys));
+    }
+  }
+
+  template <bool with_codes>
+  static void search(const Axis& axis, const std::vector<Scalar>& codes, Scalar* row, Key* part, bool begins,
+                     Keys& bad) {
+    for (Index i = 0; i < chunk; ++i) {
+      if (i % lanes == 0) {
+        Keys pattern;
+        std::memcpy(&pattern, row + i, sizeof(Keys));
+        mark(pattern, bad);
+      }
+      const Key level = count_reached(axis.sorted, order_key(row[i]));
+      part[i] = level * axis.weight + (begins ? 0 : part[i]);
+      if constexpr (with_codes) row[i] = codes[static_cast<std::size_t>(level)];
+    }
   }
 
   /// How many of the sorted thresholds are at most `key`: halving whose steps are conditional moves.
@@ -263,13 +277,10 @@ class FsqEncoder {
   }
 
   Index dimension_ = 0;
-  Index compares_ = 0;  // thresholds of the dimension that has most
-  Index period_ = 0;    // vectors after which the dimensions of the lanes repeat; 0: search instead
-  bool in_registers_ = false;
-  AlignedVector<Key> compared_;      // [threshold][vector of the period][lane]
-  AlignedVector<Key> lane_weights_;  // weights of the lanes where the period is 1
-  std::vector<std::vector<Key>> thresholds_;
-  std::vector<std::int64_t> weights_;
+  std::vector<FsqPart> parts_;
+  std::vector<Axis> axes_;
+  std::vector<std::vector<Scalar>> codes_;
+  AlignedVector<Key> vectors_;  // tables of the axes, each entry in all lanes
 };
 
 }  // namespace detail

@@ -65,7 +65,7 @@ class TopK {
     bounds_.clear();
     for_each_score(panels_, packed_.data(), [&](Index index, Scalar score) {
       scores_.push_back(score);
-      bounds_.push_back(score + panels_.slack(square, index / CodePanels<Scalar>::codes_per_cell));
+      bounds_.push_back(score + panels_.query_slack(square) + panels_.block_slack(index / CodePanels<Scalar>::block));
     });
     std::nth_element(bounds_.begin(), bounds_.begin() + (k_ - 1), bounds_.end());
     return true;
