@@ -201,10 +201,12 @@ class Codebook {
   /// Codes of length one to rounding are taken as they are: saving and loading must not change a bit.
   static RowMatrix<Scalar> unit_or_same(Batch<const Scalar> codes) {
     RowMatrix<Scalar> result = codes.matrix();
+    const double tolerance = 4 * static_cast<double>(std::numeric_limits<Scalar>::epsilon()) +
+                             static_cast<double>(codes.dimension()) * std::numeric_limits<double>::epsilon();
     for (Index k = 0; k < codes.count(); ++k) {
       const detail::InverseNorm inverse = detail::inverse_norm(codes[k], codes.dimension());
       const double deviation = std::abs(inverse.scale * inverse.rest - 1);
-      if (deviation > 4 * std::numeric_limits<Scalar>::epsilon()) {
+      if (deviation > tolerance) {
         detail::unit_vector(codes[k], codes.dimension(), result.row(k).data());
       }
     }

@@ -57,7 +57,7 @@ struct CodebookReport {
   std::vector<Index> duplicates;     ///< codes equal, bit for bit, to one of a lower index
   std::vector<Index> non_finite;     ///< codes with a NaN or an infinity
   bool has_distortion = false;       ///< vectors were given
-  double distortion = 0;             ///< mean of |x - c|^2 (cosine: of x.c / (|x| |c|), the mean similarity)
+  double distortion = 0;             ///< mean of |x - c|^2; cosine: of x and c scaled to length one
   Index fragile = -1;                ///< fragile tokens; -1: not looked for
 };
 
@@ -80,7 +80,7 @@ template <class Token>
 void report_tokens(Batch<Token> tokens, Mask mask, CodebookReport& report) {
   report.counts.assign(static_cast<std::size_t>(report.codebook_size), 0);
   for (Index i = 0; i < tokens.count(); ++i) {
-    if (!mask[i] || *tokens[i] == static_cast<std::remove_const_t<Token>>(-1)) continue;
+    if (!mask[i] || is_masked_token(*tokens[i])) continue;
     const auto token = static_cast<std::int64_t>(*tokens[i]);
     if (token < 0 || token >= report.codebook_size) {
       raise<std::out_of_range>("codebook_report: expected tokens in [0, {}), found {} at vector {}",
@@ -107,16 +107,32 @@ void check_report_tokens(Batch<Token> tokens, Index count, Mask mask) {
   check_mask("codebook_report", mask, tokens.count());
 }
 
-/// x.c / (|x| |c|), 0 where either is zero.
+/// 2 - 2 x.c / (|x| |c|), the squared distance of the directions; 2 where either is zero.
 template <class Scalar>
-double plain_cosine(const Scalar* x, const Scalar* c, Index dimension) {
+double angular_distance(const Scalar* x, const Scalar* c, Index dimension) {
   const InverseNorm of_x = inverse_norm(x, dimension);
   const InverseNorm of_c = inverse_norm(c, dimension);
-  double dot = 0;
+  double square = 0;
   for (Index d = 0; d < dimension; ++d) {
-    dot += static_cast<double>(x[d]) * of_x.scale * of_x.rest * (static_cast<double>(c[d]) * of_c.scale * of_c.rest);
+    const double difference =
+        static_cast<double>(x[d]) * of_x.scale * of_x.rest - static_cast<double>(c[d]) * of_c.scale * of_c.rest;
+    square += difference * difference;
   }
-  return dot;
+  return of_x.rest > 0 && of_c.rest > 0 ? square : 2;
+}
+
+/// The mean over the vectors that count.
+template <class Scalar, class Token>
+double mean_distance(Batch<const Scalar> codes, Batch<const Scalar> batch, Batch<Token> tokens, Mask mask,
+                     Metric metric) {
+  double sum = 0;
+  for (Index i = 0; i < batch.count(); ++i) {
+    if (!mask[i]) continue;
+    const Scalar* code = codes[static_cast<Index>(*tokens[i])];
+    sum += metric == Metric::cosine ? angular_distance(batch[i], code, batch.dimension())
+                                    : plain_squared_distance(batch[i], code, batch.dimension());
+  }
+  return sum / static_cast<double>(std::max<Index>(mask.valid_count(batch.count()), 1));
 }
 
 }  // namespace detail
@@ -140,32 +156,22 @@ CodebookReport codebook_report(Batch<Element> codes, Batch<Token> tokens, const 
 }
 
 /// Codes, the batch and its tokens: the distortion too, and fragile tokens if asked for. O(K D + N D), fragile tokens
-/// N K D more. Throws as above, and std::invalid_argument on another dimension or non-finite vectors that count.
-template <class Element, class BatchElement, class Token>
-CodebookReport codebook_report(Batch<Element> codes, Batch<BatchElement> batch, Batch<Token> tokens,
-                               const CodebookReportOptions& options = {}) {
+/// N K D more. Throws as above, and std::invalid_argument on another dimension, on non-finite vectors that count, and
+/// on non-finite codes when fragile tokens are asked for.
+template <class Element, class Token>
+CodebookReport codebook_report(Batch<Element> codes,
+                               std::type_identity_t<Batch<const std::remove_const_t<Element>>> batch,
+                               Batch<Token> tokens, const CodebookReportOptions& options = {}) {
   using Scalar = std::remove_const_t<Element>;
-  detail::check_report_tokens(tokens, batch.count(), options.mask);
   require(batch.dimension() == codes.dimension() || batch.empty(),
           "codebook_report: expected vectors of dimension {}, found {} (batch of {})", codes.dimension(),
           batch.dimension(), batch.count());
-  MaskArray counted(batch.count());
-  for (Index i = 0; i < batch.count(); ++i) {
-    counted[i] = options.mask[i] && *tokens[i] != static_cast<std::remove_const_t<Token>>(-1);
-  }
-  require_finite("codebook_report", "vectors", batch, Mask(counted));
+  const detail::CountedVectors<Scalar> counted("codebook_report", batch, tokens, {.mask = options.mask});
   CodebookReport report = codebook_report(codes, tokens, options);
   report.has_distortion = true;
-  double sum = 0;
-  for (Index i = 0; i < batch.count(); ++i) {
-    if (!counted[i]) continue;
-    const Scalar* code = codes[static_cast<Index>(*tokens[i])];
-    sum += options.metric == Metric::cosine ? detail::plain_cosine<Scalar>(batch[i], code, batch.dimension())
-                                            : detail::plain_squared_distance(batch[i], code, batch.dimension());
-  }
-  report.distortion = sum / static_cast<double>(std::max<Index>(report.vectors, 1));
+  report.distortion = detail::mean_distance<Scalar>(codes, batch, tokens, counted.mask(), options.metric);
   if (options.fragile_margin >= 0) {
-    const RowMatrix<Scalar> vectors = detail::pack_counted(Batch<const Scalar>(batch), Mask(counted));
+    const RowMatrix<Scalar> vectors = detail::pack_counted(batch, counted.mask());
     const NearestCode<Scalar> search(codes, options.metric);
     const Eigen::VectorXd margins = search.margins(rows(vectors), options.execution);
     report.fragile = static_cast<Index>((margins.array() <= options.fragile_margin).count());

@@ -33,8 +33,12 @@ template <class Element>
 double largest_magnitude(const char* who, Batch<Element> batch, Mask mask = {}) {
   using Scalar = std::remove_const_t<Element>;
   typename detail::FiniteBits<Scalar>::Bits bits = 0;
-  for (Index i = 0; i < batch.count(); ++i) {
-    if (mask[i]) bits = std::max(bits, detail::largest_bits<Scalar>(batch[i], batch.dimension()));
+  if (mask.all() && batch.contiguous()) {
+    bits = detail::largest_bits<Scalar>(batch.data(), batch.count() * batch.dimension());
+  } else {
+    for (Index i = 0; i < batch.count(); ++i) {
+      if (mask[i]) bits = std::max(bits, detail::largest_bits<Scalar>(batch[i], batch.dimension()));
+    }
   }
   if (bits >= detail::FiniteBits<Scalar>::infinity) require_finite(who, "vectors", batch, mask);
   return static_cast<double>(std::bit_cast<Scalar>(bits));
@@ -85,16 +89,16 @@ class CodebookStatistics {
   void accumulate(Batch<const Scalar> batch, Batch<Token> tokens, Mask mask = {}, Execution execution = {}) {
     check_shapes(batch, tokens.count(), tokens.dimension(), mask);
     const Index valid = check_tokens(tokens, mask);
-    const double bound = bound_ + largest_steps(batch, tokens, mask, valid) * static_cast<double>(valid);
-    if (bound > max_steps) {
-      raise<NumericalError>("CodebookStatistics: expected sums below 2^62 steps of 2^{}, {} vectors may exceed them",
-                            grid_.exponent(), total() + valid);
-    }
-    const Index tasks = std::clamp<Index>(execution.concurrency(), 1, codebook_size());
-    const Index grain = (codebook_size() + tasks - 1) / tasks;
-    execution.for_ranges(codebook_size(), grain,
-                         [&](Index begin, Index end) { add_codes(batch, tokens, mask, begin, end); });
-    bound_ = bound;
+    add(batch, tokens, mask, execution, valid, largest_of(batch, tokens, mask, valid));
+  }
+
+  /// The same for vectors that are known to be finite and at most `largest` in magnitude, component by component, which
+  /// saves a pass over them.
+  template <class Token>
+  void accumulate_within(double largest, Batch<const Scalar> batch, Batch<Token> tokens, Mask mask = {},
+                         Execution execution = {}) {
+    check_shapes(batch, tokens.count(), tokens.dimension(), mask);
+    add(batch, tokens, mask, execution, check_tokens(tokens, mask), largest);
   }
 
   /// Adds the statistics of another shard. Throws std::invalid_argument when sizes or grids differ, NumericalError when
@@ -161,9 +165,9 @@ class CodebookStatistics {
     return token == static_cast<std::remove_const_t<Token>>(-1);
   }
 
-  /// A bound on the magnitude of one scalar in steps. `valid` vectors count.
+  /// The largest magnitude among the `valid` vectors that count.
   template <class Token>
-  double largest_steps(Batch<const Scalar> batch, Batch<Token> tokens, Mask mask, Index valid) const {
+  double largest_of(Batch<const Scalar> batch, Batch<Token> tokens, Mask mask, Index valid) const {
     typename detail::FiniteBits<Scalar>::Bits bits = 0;
     if (valid == batch.count() && batch.contiguous()) {
       bits = detail::largest_bits(batch.data(), batch.count() * batch.dimension());
@@ -174,10 +178,7 @@ class CodebookStatistics {
     }
     if (bits >= detail::FiniteBits<Scalar>::infinity) [[unlikely]]
       raise_non_finite(batch, tokens, mask);
-    const auto largest = static_cast<double>(std::bit_cast<Scalar>(bits));
-    require(grid_.contains(largest), "CodebookStatistics: expected scalars below {} in magnitude, found {}",
-            grid_.limit(), largest);
-    return largest / grid_.spacing() + 1;
+    return static_cast<double>(std::bit_cast<Scalar>(bits));
   }
 
   template <class Token>
@@ -187,16 +188,39 @@ class CodebookStatistics {
     require_finite("CodebookStatistics", "vectors", batch, counted);
   }
 
-  /// Takes in the vectors whose token is in [begin, end).
+  /// Takes in `valid` vectors with scalars up to `largest`; throws before anything changes.
   template <class Token>
-  void add_codes(Batch<const Scalar> batch, Batch<Token> tokens, Mask mask, Index begin, Index end) {
+  void add(Batch<const Scalar> batch, Batch<Token> tokens, Mask mask, Execution execution, Index valid,
+           double largest) {
+    require(grid_.contains(largest), "CodebookStatistics: expected scalars below {} in magnitude, found {}",
+            grid_.limit(), largest);
+    const double bound = bound_ + (largest / grid_.spacing() + 1) * static_cast<double>(valid);
+    if (bound > max_steps) {
+      raise<NumericalError>("CodebookStatistics: expected sums below 2^62 steps of 2^{}, {} vectors may exceed them",
+                            grid_.exponent(), total() + valid);
+    }
+    const Index tasks = std::clamp<Index>(execution.concurrency(), 1, codebook_size());
+    const Index grain = (codebook_size() + tasks - 1) / tasks;
+    const bool all = valid == batch.count();
+    execution.for_ranges(codebook_size(), grain, [&](Index begin, Index end) {
+      add_codes(batch, tokens, begin, end, [&](Index i) { return all || (mask[i] && !is_masked(*tokens[i])); });
+    });
+    bound_ = bound;
+  }
+
+  /// Takes in the vectors that count and whose token is in [begin, end).
+  template <class Token, class Counts>
+  void add_codes(Batch<const Scalar> batch, Batch<Token> tokens, Index begin, Index end, Counts is_counted) {
+    const Grid grid = grid_;  // local: stores into the sums cannot change it
+    const Index dimension = batch.dimension();
     const auto size = static_cast<std::uint64_t>(end - begin);
+    std::int64_t* counts = counts_.data();
+    std::int64_t* sums = sums_.data();
     for (Index i = 0; i < batch.count(); ++i) {
-      if (!mask[i] || is_masked(*tokens[i])) continue;
       const auto token = static_cast<Index>(*tokens[i]);
-      if (static_cast<std::uint64_t>(token - begin) >= size) continue;
-      ++counts_[token];
-      grid_.add(batch[i], batch.dimension(), &sums_(token, 0));
+      if (static_cast<std::uint64_t>(token - begin) >= size || !is_counted(i)) continue;
+      ++counts[token];
+      grid.add(batch[i], dimension, sums + token * dimension);
     }
   }
 

@@ -12,8 +12,13 @@
 // under batches of a constant size, a replaced code that no vector reaches expires again after ln(threshold / count) /
 // ln(decay) steps at the earliest (for threshold <= 1/2).
 
-#include <cstdint>
+#include <algorithm>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
 #include <vector>
+
+#include <Eigen/Core>
 
 #include <tessera/core/batch.hpp>
 #include <tessera/core/error.hpp>
@@ -62,28 +67,38 @@ std::vector<Index> expired_codes(const Codebook<Scalar>& codebook, double thresh
 
 namespace detail {
 
-/// Up to `count` vectors that count, in random order, no two of them equal and none equal to a code that is kept.
+/// Vectors that can be codes of a codebook: those that count, scaled to length one for the cosine metric, which leaves
+/// out the zero vectors.
 template <class Scalar>
-std::vector<Index> draw_different(Batch<const Scalar> batch, Mask mask, const Codebook<Scalar>& codebook,
-                                  const std::vector<Index>& expired, Random& random) {
-  const std::vector<Index> candidates = counted_indices(mask, 0, batch.count());
-  VectorSet<Scalar> seen(batch.dimension(), codebook.size());
-  std::size_t next_expired = 0;
-  for (Index k = 0; k < codebook.size(); ++k) {
-    if (next_expired < expired.size() && expired[next_expired] == k) {
-      ++next_expired;
-    } else {
-      seen.insert(codebook.codes().data() + k * codebook.dimension());
+class CodeCandidates {
+ public:
+  CodeCandidates(const Codebook<Scalar>& codebook, Batch<const Scalar> batch, Mask mask) : points_(batch) {
+    indices_ = counted_indices(mask, 0, batch.count());
+    if (codebook.options().metric != Metric::cosine) return;
+    unit_ = unit_vectors(batch, mask);
+    points_ = rows(std::as_const(unit_));
+    std::erase_if(indices_, [&](Index i) { return !(inverse_norm(points_[i], points_.dimension()).rest > 0); });
+  }
+  CodeCandidates(const CodeCandidates&) = delete;
+
+  const Scalar* operator[](Index i) const { return points_[i]; }
+
+  /// Up to `count` of them in random order, no two equal and none equal to a vector that is in `seen`.
+  std::vector<Index> draw(std::size_t count, VectorSet<Scalar>& seen, Random& random) const {
+    std::vector<Index> drawn;
+    for (const Index j : random.permutation(static_cast<Index>(indices_.size()))) {
+      if (drawn.size() == count) break;
+      const Index i = indices_[static_cast<std::size_t>(j)];
+      if (seen.insert(points_[i])) drawn.push_back(i);
     }
+    return drawn;
   }
-  std::vector<Index> drawn;
-  for (const Index j : random.permutation(static_cast<Index>(candidates.size()))) {
-    if (drawn.size() == expired.size()) break;
-    const Index i = candidates[static_cast<std::size_t>(j)];
-    if (seen.insert(batch[i])) drawn.push_back(i);
-  }
-  return drawn;
-}
+
+ private:
+  std::vector<Index> indices_;
+  RowMatrix<Scalar> unit_;
+  Batch<const Scalar> points_;
+};
 
 }  // namespace detail
 
@@ -103,28 +118,28 @@ ExpiryReport expire(Codebook<Scalar>& codebook, std::type_identity_t<Batch<const
   check_mask("expire", options.mask, batch.count());
   require_finite("expire", "vectors", batch, options.mask);
   ExpiryReport report;
-  std::vector<Index> expired = expired_codes(codebook, options.threshold);
+  const std::vector<Index> expired = expired_codes(codebook, options.threshold);
   if (expired.empty()) return report;
-  MaskArray usable(batch.count());
-  const bool cosine = codebook.options().metric == Metric::cosine;
-  for (Index i = 0; i < batch.count(); ++i) {
-    usable[i] = options.mask[i] && (!cosine || detail::inverse_norm(batch[i], batch.dimension()).rest > 0);
+  const Eigen::VectorXd usage = codebook.usage();
+  detail::VectorSet<Scalar> seen(codebook.dimension(), codebook.size());
+  double kept_usage = 0;
+  for (Index k = 0; k < codebook.size(); ++k) {
+    if (std::binary_search(expired.begin(), expired.end(), k)) continue;
+    kept_usage += usage[k];
+    seen.insert(codebook.codes().data() + k * codebook.dimension());
   }
-  const RowMatrix<Scalar> unit = cosine ? detail::unit_vectors(batch, Mask(usable)) : RowMatrix<Scalar>();
-  const Batch<const Scalar> points = cosine ? Batch<const Scalar>(rows(unit)) : batch;
-  report.vectors = detail::draw_different(points, Mask(usable), codebook, expired, random);
-  double kept_usage = codebook.usage().sum();
-  for (const Index k : expired) kept_usage -= codebook.usage()[k];
-  const double usage =
-      options.count * kept_usage / static_cast<double>(codebook.size() - static_cast<Index>(expired.size()));
-  report.left.assign(expired.begin() + static_cast<std::ptrdiff_t>(report.vectors.size()), expired.end());
-  expired.resize(report.vectors.size());
-  report.replaced = std::move(expired);
+  const detail::CodeCandidates<Scalar> candidates(codebook, batch, options.mask);
+  report.vectors = candidates.draw(expired.size(), seen, random);
+  const auto kept = static_cast<Index>(codebook.size()) - static_cast<Index>(expired.size());
+  const auto first_left = expired.begin() + static_cast<std::ptrdiff_t>(report.vectors.size());
+  report.replaced.assign(expired.begin(), first_left);
+  report.left.assign(first_left, expired.end());
   RowMatrix<Scalar> vectors(static_cast<Index>(report.vectors.size()), codebook.dimension());
   for (Index j = 0; j < vectors.rows(); ++j) {
-    std::copy_n(points[report.vectors[static_cast<std::size_t>(j)]], vectors.cols(), vectors.row(j).data());
+    std::copy_n(candidates[report.vectors[static_cast<std::size_t>(j)]], vectors.cols(), vectors.row(j).data());
   }
-  codebook.replace(report.replaced, rows(std::as_const(vectors)), usage);
+  codebook.replace(report.replaced, rows(std::as_const(vectors)),
+                   options.count * kept_usage / static_cast<double>(kept));
   return report;
 }
 

@@ -9,7 +9,7 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <numeric>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -71,7 +71,9 @@ class KMeans {
         options_(options),
         unit_(options.metric == Metric::cosine ? unit_vectors(batch) : RowMatrix<Scalar>()),
         points_(options.metric == Metric::cosine ? Batch<const Scalar>(rows(std::as_const(unit_))) : batch),
-        statistics_(options.codebook_size, batch.dimension(), grid()),
+        largest_(options.metric == Metric::cosine ? 1 : largest_magnitude("kmeans", batch)),
+        statistics_(options.codebook_size, batch.dimension(),
+                    CodebookStatistics<Scalar>::grid_for(largest_, batch.count())),
         distances_(batch.count()) {
     result_.tokens.resize(batch.count(), 1);
   }
@@ -92,11 +94,6 @@ class KMeans {
 
  private:
   Index dimension() const { return batch_.dimension(); }
-
-  Grid grid() const {
-    const double largest = options_.metric == Metric::cosine ? 1 : largest_magnitude("kmeans", batch_);
-    return CodebookStatistics<Scalar>::grid_for(largest, batch_.count());
-  }
 
   bool has_direction(Index i) const {
     return options_.metric != Metric::cosine || inverse_norm(points_[i], dimension()).rest > 0;
@@ -135,7 +132,7 @@ class KMeans {
     for (const double distance : distances_) sum += distance;
     result_.distortions.push_back(sum / static_cast<double>(batch_.count()));
     statistics_.clear();
-    statistics_.accumulate(points_, rows(result_.tokens), {}, options_.execution);
+    statistics_.accumulate_within(largest_, points_, rows(result_.tokens), {}, options_.execution);
   }
 
   /// Every code to the mean of its vectors; a code without vectors to the farthest vector. True if there was one.
@@ -193,6 +190,7 @@ class KMeans {
   const KMeansOptions& options_;
   RowMatrix<Scalar> unit_;
   Batch<const Scalar> points_;  // what is averaged: the vectors, or their directions
+  double largest_;              // magnitude in `points_`
   CodebookStatistics<Scalar> statistics_;
   Eigen::VectorXd distances_;  // of each vector from its code
   KMeansResult<Scalar> result_;

@@ -30,6 +30,8 @@
 #include <tessera/quantize/codebook_statistics.hpp>
 #include <tessera/quantize/concepts.hpp>
 #include <tessera/quantize/detail/counted_vectors.hpp>
+#include <tessera/quantize/detail/vector_checks.hpp>
+#include <tessera/quantize/detail/vector_gradients.hpp>
 #include <tessera/quantize/kmeans.hpp>
 #include <tessera/quantize/metric.hpp>
 #include <tessera/quantize/nearest.hpp>
@@ -141,7 +143,7 @@ class VectorQuantizer {
   void encode_into(Batch<const Scalar> batch, Batch<Token> tokens, ForwardOptions options = {}) const {
     check_dimension(batch);
     const detail::CountedVectors<Scalar> counted(who, batch, options);
-    check_tokens<Token>(batch.count(), tokens.count(), tokens.dimension(), counted.mask());
+    detail::check_token_output(who, tokens, batch.count(), codebook_size(), counted.mask());
     detail::search_counted(codebook_.search(), batch, tokens, counted.mask(), options.execution);
   }
   /// The same, returned.
@@ -157,14 +159,10 @@ class VectorQuantizer {
   template <class Token>
   void decode_into(Batch<Token> tokens, Batch<Scalar> codes, ForwardOptions options = {}) const {
     check_mask(who, options.mask, tokens.count());
-    require(tokens.dimension() == 1 || tokens.empty(), "{}: expected tokens of {} x 1, found {} x {}", who,
-            tokens.count(), tokens.count(), tokens.dimension());
     require(codes.count() == tokens.count() && (codes.dimension() == dimension() || codes.empty()),
             "{}: expected codes of {} x {}, found {} x {}", who, tokens.count(), dimension(), codes.count(),
             codes.dimension());
-    for (Index i = 0; i < tokens.count(); ++i) {
-      if (options.mask[i]) check_token(*tokens[i], i);
-    }
+    detail::check_tokens(who, tokens, codebook_size(), options.mask);
     options.execution.for_ranges(tokens.count(), task_size, [&](Index begin, Index end) {
       for (Index i = begin; i < end; ++i) look_up(options.mask[i] ? static_cast<Index>(*tokens[i]) : -1, codes[i]);
     });
@@ -193,7 +191,7 @@ class VectorQuantizer {
         distances[i] = token < 0 ? 0 : detail::plain_squared_distance(batch[i], code, dimension());
       }
     });
-    set_losses(distances, counted.mask().valid_count(batch.count()), result);
+    set_losses(distances, result);
   }
   /// The same, returned.
   Result forward(Batch<const Scalar> batch, ForwardOptions options = {}) const {
@@ -214,20 +212,25 @@ class VectorQuantizer {
   /// std::invalid_argument when shapes differ.
   void backward_into(Batch<const Scalar> batch, const Result& result, UpstreamGradients<Scalar> upstream,
                      Gradients& gradients) const {
-    check_backward(batch, result, upstream);
+    check_dimension(batch);
+    detail::check_result(who, result, upstream, batch.count(), dimension());
     const MaskArray counted = result.tokens.col(0).array() >= 0;
-    gradients.grad_input.setZero(batch.count(), dimension());
-    if (upstream.codes.data() != nullptr) {
-      estimator_backward_into(options_.estimator, batch, Batch<const Scalar>(rows(result.codes)), upstream.codes,
-                              rows(gradients.grad_input), Mask(counted));
+    detail::check_tokens(who, rows(result.tokens), codebook_size(), Mask(counted));
+    gradients.grad_input.resize(batch.count(), dimension());
+    if (upstream.codes.data() == nullptr) {
+      gradients.grad_input.setZero();
+    } else {
+      estimator_backward_into(options_.estimator, batch, rows(result.codes), upstream.codes, rows(gradients.grad_input),
+                              Mask(counted));
     }
-    const double norm = loss_norm(Mask(counted).valid_count(batch.count()));
+    const double norm = loss_norm(counted.count());
     const double weight = 2 * options_.commitment_weight * upstream.losses.commitment / norm;
-    for (Index i = 0; i < batch.count() && weight != 0; ++i) {
-      if (counted[i]) add_difference(weight, batch[i], result.codes.row(i).data(), gradients.grad_input.row(i).data());
+    if (weight != 0) detail::add_differences(weight, batch, result.codes, result.tokens, gradients.grad_input);
+    gradients.grad_parameters.resize(0, 0);
+    if (options_.learning == CodebookLearning::gradient) {
+      detail::sum_differences(2 * options_.codebook_weight * upstream.losses.codebook / norm, batch, result.codes,
+                              result.tokens, codebook_size(), gradients.grad_parameters);
     }
-    set_code_gradient(batch, result, 2 * codebook_weight() * upstream.losses.codebook / norm,
-                      gradients.grad_parameters);
   }
   /// The same, returned.
   Gradients backward(Batch<const Scalar> batch, const Result& result, UpstreamGradients<Scalar> upstream) const {
@@ -243,19 +246,15 @@ class VectorQuantizer {
   template <class Token>
   CodebookStatistics<Scalar> statistics(Batch<const Scalar> batch, Batch<Token> tokens,
                                         ForwardOptions options = {}) const {
-    check_dimension(batch);
-    const detail::CountedVectors<Scalar> counted(who, batch, options);
-    const double largest = options_.metric == Metric::cosine ? 1 : largest_magnitude(who, batch, counted.mask());
-    const Grid grid = CodebookStatistics<Scalar>::grid_for(largest, counted.mask().valid_count(batch.count()));
-    return statistics_on(grid, batch, tokens, counted.mask(), options.execution);
+    return statistics_on(batch, tokens, options, [](double largest, Index count) {
+      return CodebookStatistics<Scalar>::grid_for(largest, count);
+    });
   }
   /// The same on the caller's grid.
   template <class Token>
   CodebookStatistics<Scalar> statistics(Batch<const Scalar> batch, Batch<Token> tokens, Grid grid,
                                         ForwardOptions options = {}) const {
-    check_dimension(batch);
-    const detail::CountedVectors<Scalar> counted(who, batch, options);
-    return statistics_on(grid, batch, tokens, counted.mask(), options.execution);
+    return statistics_on(batch, tokens, options, [&](double, Index) { return grid; });
   }
   template <class Token>
   CodebookStatistics<Scalar> statistics(Batch<const Scalar> batch, const Tokens<Token>& tokens,
@@ -353,11 +352,14 @@ class VectorQuantizer {
     return options_.reduction == LossReduction::mean_over_scalars ? count * static_cast<double>(dimension()) : count;
   }
 
-  void set_losses(const Eigen::VectorXd& distances, Index valid, Result& result) const {
-    double sum = 0;
+  /// From |z - c|^2 of each vector, summed over those that count in their order.
+  void set_losses(Eigen::VectorXd& distances, Result& result) const {
+    Index valid = 0;
     for (Index i = 0; i < distances.size(); ++i) {
-      if (result.tokens(i, 0) >= 0) sum += distances[i];
+      if (result.tokens(i, 0) >= 0) distances[valid++] = distances[i];
     }
+    double sum = 0;
+    for (Index i = 0; i < valid; ++i) sum += distances[i];
     result.distortion = sum / static_cast<double>(std::max<Index>(valid, 1));
     const double mean = sum / loss_norm(valid);
     result.losses = {.commitment = options_.commitment_weight * mean, .codebook = codebook_weight() * mean};
@@ -372,40 +374,20 @@ class VectorQuantizer {
     }
   }
 
-  void add_difference(double weight, const Scalar* z, const Scalar* c, Scalar* gradient) const {
-    for (Index d = 0; d < dimension(); ++d) {
-      const double difference = static_cast<double>(z[d]) - static_cast<double>(c[d]);
-      gradient[d] = static_cast<Scalar>(static_cast<double>(gradient[d]) + weight * difference);
-    }
-  }
-
-  void set_code_gradient(Batch<const Scalar> batch, const Result& result, double weight,
-                         RowMatrix<Scalar>& gradient) const {
-    if (options_.learning != CodebookLearning::gradient) {
-      gradient.resize(0, 0);
-      return;
-    }
-    RowMatrix<double> sums = RowMatrix<double>::Zero(codebook_size(), dimension());
-    for (Index i = 0; i < batch.count(); ++i) {
-      const Index token = static_cast<Index>(result.tokens(i, 0));
-      if (token < 0) continue;
-      double* sum = sums.data() + token * dimension();
-      const Scalar* code = result.codes.data() + i * dimension();
-      for (Index d = 0; d < dimension(); ++d) sum[d] += static_cast<double>(code[d]) - static_cast<double>(batch[i][d]);
-    }
-    gradient = (weight * sums).template cast<Scalar>();
-  }
-
-  template <class Token>
-  CodebookStatistics<Scalar> statistics_on(Grid grid, Batch<const Scalar> batch, Batch<Token> tokens, Mask mask,
-                                           Execution execution) const {
-    CodebookStatistics<Scalar> result(codebook_size(), dimension(), grid);
-    if (options_.metric == Metric::cosine) {
-      const RowMatrix<Scalar> unit = detail::unit_vectors(batch, mask);
-      result.accumulate(rows(unit), tokens, mask, execution);
-    } else {
-      result.accumulate(batch, tokens, mask, execution);
-    }
+  /// `make_grid(largest magnitude, vectors that count)` gives the grid.
+  template <class Token, class MakeGrid>
+  CodebookStatistics<Scalar> statistics_on(Batch<const Scalar> batch, Batch<Token> tokens,
+                                           const ForwardOptions& options, MakeGrid make_grid) const {
+    check_dimension(batch);
+    const detail::CountedVectors<Scalar> counted(who, batch, tokens, options);
+    const Mask mask = counted.mask();
+    const bool cosine = options_.metric == Metric::cosine;
+    const RowMatrix<Scalar> unit = cosine ? detail::unit_vectors(batch, mask) : RowMatrix<Scalar>();
+    const Batch<const Scalar> points = cosine ? Batch<const Scalar>(rows(unit)) : batch;
+    const double largest = cosine ? 1 : largest_magnitude(who, batch, mask);
+    CodebookStatistics<Scalar> result(codebook_size(), dimension(),
+                                      make_grid(largest, mask.valid_count(batch.count())));
+    result.accumulate_within(largest, points, tokens, mask, options.execution);
     return result;
   }
 
@@ -419,41 +401,6 @@ class VectorQuantizer {
     require(batch.dimension() == dimension() || batch.empty(),
             "{}: expected vectors of dimension {}, found {} (batch of {})", who, dimension(), batch.dimension(),
             batch.count());
-  }
-
-  template <class Token>
-  void check_tokens(Index count, Index token_count, Index token_dimension, Mask mask) const {
-    require(token_count == count && (token_dimension == 1 || count == 0),
-            "{}: expected tokens of {} x 1, found {} x {}", who, count, token_count, token_dimension);
-    const bool reserved = std::is_unsigned_v<Token> && !mask.all();  // the value of -1
-    require(static_cast<std::uint64_t>(codebook_size() - (reserved ? 0 : 1)) <=
-                static_cast<std::uint64_t>(std::numeric_limits<Token>::max()),
-            "{}: expected a token type that holds {}, found one of {} bits", who, codebook_size() - (reserved ? 0 : 1),
-            8 * sizeof(Token));
-  }
-
-  template <class Token>
-  void check_token(Token token, Index vector) const {
-    if (token < 0 || static_cast<std::uint64_t>(token) >= static_cast<std::uint64_t>(codebook_size())) {
-      raise<std::out_of_range>("{}: expected tokens in [0, {}), found {} at vector {}", who, codebook_size(), token,
-                               vector);
-    }
-  }
-
-  void check_backward(Batch<const Scalar> batch, const Result& result,
-                      const UpstreamGradients<Scalar>& upstream) const {
-    check_dimension(batch);
-    require(result.tokens.rows() == batch.count() && result.tokens.cols() == 1 &&
-                result.codes.rows() == batch.count() && result.codes.cols() == dimension(),
-            "{}: expected the result of forward for a batch of {}, found {} codes and {} tokens", who, batch.count(),
-            result.codes.rows(), result.tokens.rows());
-    require(upstream.codes.data() == nullptr ||
-                (upstream.codes.count() == batch.count() && upstream.codes.dimension() == dimension()),
-            "{}: expected a gradient of codes of {} x {}, found {} x {}", who, batch.count(), dimension(),
-            upstream.codes.count(), upstream.codes.dimension());
-    for (Index i = 0; i < batch.count(); ++i) {
-      if (result.tokens(i, 0) >= codebook_size()) check_token(result.tokens(i, 0), i);
-    }
   }
 
   VectorQuantizerOptions options_;

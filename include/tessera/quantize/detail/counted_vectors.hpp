@@ -6,6 +6,8 @@
 // does not count takes part in nothing, and costs next to nothing: searches run over the vectors that count alone.
 
 #include <algorithm>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <tessera/core/aligned_vector.hpp>
@@ -19,6 +21,12 @@
 namespace tessera::inline TESSERA_ISA {
 namespace detail {
 
+/// Unsigned token types have no -1: theirs is the largest value.
+template <class Token>
+bool is_masked_token(Token token) {
+  return token == static_cast<std::remove_const_t<Token>>(-1);
+}
+
 /// The mask of a call. Throws std::invalid_argument, naming `who`, on a mask of another length and on a non-finite
 /// vector that counts (unless those are to be masked).
 template <class Scalar>
@@ -26,19 +34,42 @@ class CountedVectors {
  public:
   CountedVectors(const char* who, Batch<const Scalar> batch, const ForwardOptions& options) : mask_(options.mask) {
     check_mask(who, options.mask, batch.count());
-    if (!options.mask_non_finite) {
-      require_finite(who, "vectors", batch, options.mask);
-    } else if (first_non_finite(batch, options.mask)) {
-      finite_ = finite_rows(batch, options.mask);
-      mask_ = Mask(finite_);
-    }
+    leave_out_non_finite(who, batch, options);
   }
+
+  /// A vector whose token is -1 does not count either. Throws on tokens that are not (N, 1), too.
+  template <class Token>
+  CountedVectors(const char* who, Batch<const Scalar> batch, Batch<Token> tokens, const ForwardOptions& options)
+      : mask_(options.mask) {
+    require(tokens.count() == batch.count() && (tokens.dimension() == 1 || tokens.empty()),
+            "{}: expected tokens of {} x 1, found {} x {}", who, batch.count(), tokens.count(), tokens.dimension());
+    check_mask(who, options.mask, batch.count());
+    Index masked = 0;
+    for (Index i = 0; i < batch.count(); ++i) masked += is_masked_token(*tokens[i]) ? 1 : 0;
+    if (masked > 0) {
+      array_.resize(batch.count());
+      for (Index i = 0; i < batch.count(); ++i) array_[i] = mask_[i] && !is_masked_token(*tokens[i]);
+      mask_ = Mask(array_);
+    }
+    leave_out_non_finite(who, batch, options);
+  }
+
   CountedVectors(const CountedVectors&) = delete;  // the mask may view the array beside it
 
   Mask mask() const { return mask_; }
 
  private:
-  MaskArray finite_;
+  void leave_out_non_finite(const char* who, Batch<const Scalar> batch, const ForwardOptions& options) {
+    if (!options.mask_non_finite) {
+      require_finite(who, "vectors", batch, mask_);
+    } else if (first_non_finite(batch, mask_)) {
+      MaskArray finite = finite_rows(batch, mask_);
+      array_.swap(finite);
+      mask_ = Mask(array_);
+    }
+  }
+
+  MaskArray array_;
   Mask mask_;
 };
 
