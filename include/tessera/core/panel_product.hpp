@@ -24,20 +24,22 @@ class PanelMatrix {
  public:
   PanelMatrix() = default;
 
-  /// Row o of `weights` holds the weights of output o. `bias` is empty (zeros) or has one scalar per output.
-  /// Throws std::invalid_argument when the bias has another length.
+  /// Row o of `weights` holds the weights of output o. `bias` is empty (zeros) or has one scalar per output, as a
+  /// single vector or as vectors of one scalar. Throws std::invalid_argument when the bias has another shape.
   explicit PanelMatrix(Batch<const Scalar> weights, Batch<const Scalar> bias = {})
       : inputs_(weights.dimension()), outputs_(weights.count()), narrow_(weights.count() <= lanes) {
-    require(bias.count() == 0 || bias.count() * bias.dimension() == outputs_,
-            "PanelMatrix: expected a bias of {} scalars, one per output, found {}", outputs_,
-            bias.count() * bias.dimension());
+    const bool row = bias.count() == 1 && bias.dimension() == outputs_;
+    const bool column = bias.count() == outputs_ && bias.dimension() == 1;
+    require(bias.count() == 0 || row || column,
+            "PanelMatrix: expected a bias of {} scalars, one per output, found {} x {}", outputs_, bias.count(),
+            bias.dimension());
     const Index panels = (outputs_ + width() - 1) / width();
     panels_.assign(static_cast<std::size_t>(panels * width() * inputs_), Scalar(0));
     bias_.assign(static_cast<std::size_t>(panels * width()), Scalar(0));
     for (Index o = 0; o < outputs_; ++o) {
       Scalar* panel = panels_.data() + o / width() * width() * inputs_ + o % width();
       for (Index d = 0; d < inputs_; ++d) panel[d * width()] = weights[o][d];
-      if (bias.count() != 0) bias_[static_cast<std::size_t>(o)] = bias.count() == 1 ? bias[0][o] : bias[o][0];
+      if (bias.count() != 0) bias_[static_cast<std::size_t>(o)] = row ? bias[0][o] : bias[o][0];
     }
   }
 
