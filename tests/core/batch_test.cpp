@@ -181,7 +181,9 @@ TEST_CASE("packing copies any layout, expression or array", "[batch]") {
   const RowMatrix<float> square = matrix * matrix.transpose();
   CHECK(pack_rows(matrix * matrix.transpose()).matrix().isApprox(square));
   CHECK(take(pack_rows(matrix)).count() == 4);  // a temporary lives until the call returns
-  CHECK(pack_rows(ColumnMatrix(0, 3)).view().empty());
+  CHECK(take(pack_rows(ColumnMatrix(0, 3))).empty());
+  const RowMatrix<float>& moved = pack_rows(matrix).matrix();  // out of a temporary: a matrix of its own
+  CHECK(moved == matrix);
 }
 
 TEST_CASE("packing converts half precision", "[batch]") {

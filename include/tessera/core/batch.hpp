@@ -91,7 +91,8 @@ class PackedBatch {
   Batch<const Scalar> view() const& { return {values_.data(), values_.rows(), values_.cols()}; }
   Batch<const Scalar> view() const&& = delete;  // the vectors would die before the view
   operator Batch<const Scalar>() const& { return view(); }
-  const RowMatrix<Scalar>& matrix() const { return values_; }
+  const RowMatrix<Scalar>& matrix() const& { return values_; }
+  RowMatrix<Scalar> matrix() && { return std::move(values_); }
 
  private:
   RowMatrix<Scalar> values_;

@@ -3,7 +3,8 @@
 #pragma once
 
 // Finite or not, by bits: a number is NaN or infinite exactly when all bits of its exponent are set. Comparisons of
-// floating-point numbers would not do, since -ffast-math lets the compiler assume that neither exists.
+// floating-point numbers would not do, since -ffast-math lets the compiler assume that neither exists, not even as an
+// argument passed by value: functions here take references.
 
 #include <algorithm>
 #include <bit>
@@ -37,7 +38,7 @@ struct FiniteBits {
   static constexpr Bits infinity =
       sizeof(Scalar) == 4 ? static_cast<Bits>(0x7f800000u) : static_cast<Bits>(0x7ff0000000000000u);
 
-  static Bits of(Scalar value) { return std::bit_cast<Bits>(value) & magnitude; }
+  static Bits of(const Scalar& value) { return std::bit_cast<Bits>(value) & magnitude; }
 };
 
 /// The largest magnitude as bits: a plain loop over integers, which every compiler turns into vectors.
@@ -51,7 +52,7 @@ typename FiniteBits<Scalar>::Bits largest_bits(const Scalar* values, Index size)
 
 /// "nan", "inf" or "-inf": formatting a number may go through arithmetic that assumes it finite.
 template <class Scalar>
-const char* non_finite_name(Scalar value) {
+const char* non_finite_name(const Scalar& value) {
   using Bits = typename FiniteBits<Scalar>::Bits;
   if (FiniteBits<Scalar>::of(value) != FiniteBits<Scalar>::infinity) return "nan";
   return (std::bit_cast<Bits>(value) & ~FiniteBits<Scalar>::magnitude) != 0 ? "-inf" : "inf";
@@ -61,7 +62,7 @@ const char* non_finite_name(Scalar value) {
 
 /// True unless NaN or infinite.
 template <class Scalar>
-bool is_finite(Scalar value) {
+bool is_finite(const Scalar& value) {
   return detail::FiniteBits<Scalar>::of(value) < detail::FiniteBits<Scalar>::infinity;
 }
 
