@@ -116,7 +116,7 @@ int compare_cosines_exactly(const Scalar* x, const Scalar* a, const Scalar* b, I
   const ExactSum xb = exact_dot(x, b, dimension);
   const int sa = xa.sign();
   const int sb = xb.sign();
-  if (sa != sb || sa == 0) return sb - sa;
+  if (sa != sb || sa == 0) return (sb > sa) - (sb < sa);
   const Natural ma = xa.magnitude();
   const Natural mb = xb.magnitude();
   const Natural a2 = exact_dot(a, a, dimension).magnitude();

@@ -9,23 +9,54 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <vector>
+#include <initializer_list>
 
 #include <tessera/core/isa.hpp>
 
 namespace tessera::inline TESSERA_ISA {
 namespace detail {
 
-/// A natural number, least significant word first, no zero words on top.
-using Natural = std::vector<std::uint64_t>;
+/// A natural number, least significant word first, no zero words on top. Its words stand in place: the comparison of
+/// two cosines allocates nothing.
+class Natural {
+ public:
+  static constexpr std::size_t capacity = 256;  // the product of three sums of products has fewer
+
+  Natural() = default;
+  Natural(std::size_t size, std::uint64_t word) : size_(size) { std::fill_n(words_, size, word); }
+  Natural(const std::uint64_t* words, std::size_t size) : size_(size) { std::copy_n(words, size, words_); }
+  Natural(std::initializer_list<std::uint64_t> words) : Natural(words.begin(), words.size()) {}
+  Natural(const Natural& other) : Natural(other.words_, other.size_) {}
+  Natural& operator=(const Natural& other) {
+    size_ = other.size_;
+    std::copy_n(other.words_, size_, words_);
+    return *this;
+  }
+
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  std::uint64_t& operator[](std::size_t i) { return words_[i]; }
+  std::uint64_t operator[](std::size_t i) const { return words_[i]; }
+  std::uint64_t* begin() { return words_; }
+  std::uint64_t* end() { return words_ + size_; }
+
+  /// Drops zero words on top.
+  void trim() {
+    while (size_ > 0 && words_[size_ - 1] == 0) --size_;
+  }
+
+  friend bool operator==(const Natural& a, const Natural& b) {
+    return a.size_ == b.size_ && std::equal(a.words_, a.words_ + a.size_, b.words_);
+  }
+
+ private:
+  std::size_t size_ = 0;
+  std::uint64_t words_[capacity];
+};
 
 __extension__ typedef unsigned __int128 Word2;  // two words
-
-inline void trim(Natural& n) {
-  while (!n.empty() && n.back() == 0) n.pop_back();
-}
 
 /// The schoolbook product.
 inline Natural multiply(const Natural& a, const Natural& b) {
@@ -39,7 +70,7 @@ inline Natural multiply(const Natural& a, const Natural& b) {
     }
     product[i + b.size()] = carry;
   }
-  trim(product);
+  product.trim();
   return product;
 }
 
@@ -83,7 +114,7 @@ class ExactSum {
 
   /// |sum| in units of 2^-2148.
   Natural magnitude() const {
-    Natural n(words_, words_ + size);
+    Natural n(words_, size);
     if (sign() < 0) {
       std::uint64_t carry = 1;
       for (std::uint64_t& word : n) {
@@ -91,7 +122,7 @@ class ExactSum {
         carry = carry != 0 && word == 0 ? 1 : 0;
       }
     }
-    trim(n);
+    n.trim();
     return n;
   }
 

@@ -34,13 +34,23 @@ class TopK {
     for (Index i = 0; i < k_; ++i) {
       const Candidate& found = found_[static_cast<std::size_t>(i)];
       tokens[i] = found.code;
-      distances[i] = panels_.metric() == Metric::squared_euclidean
-                         ? found.order.value
-                         : cosine_similarity(x, codes_[found.code], codes_.dimension());
+      distances[i] =
+          i > 0 && ties(x, found_[static_cast<std::size_t>(i - 1)], found) ? distances[i - 1] : distance(x, found);
     }
   }
 
  private:
+  double distance(const Scalar* x, const Candidate& found) const {
+    if (panels_.metric() == Metric::squared_euclidean) return found.order.value;
+    return cosine_similarity(x, codes_[found.code], codes_.dimension());
+  }
+
+  /// Two codes exactly as near as each other have one distance, however sums round.
+  bool ties(const Scalar* x, const Candidate& a, const Candidate& b) const {
+    return !certainly_less(a.order, b.order) &&
+           compare_exactly(panels_.metric(), x, codes_[a.code], codes_[b.code], codes_.dimension()) == 0;
+  }
+
   /// Every code that can be among the k nearest: its lower bound is within the k-th smallest upper bound.
   void collect(const Scalar* x) {
     const bool scored = score(x);
