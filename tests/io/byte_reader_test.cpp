@@ -41,7 +41,8 @@ TEST_CASE("many numbers are loaded as one by one", "[byte_reader]") {
   for (const std::endian order : {std::endian::little, std::endian::big}) {
     std::vector<std::uint16_t> values(4);
     tessera::load_into(bytes.data() + 1, std::span(values), order);
-    for (std::size_t i = 0; i < 4; ++i) CHECK(values[i] == tessera::load<std::uint16_t>(bytes.data() + 1 + 2 * i, order));
+    for (std::size_t i = 0; i < 4; ++i)
+      CHECK(values[i] == tessera::load<std::uint16_t>(bytes.data() + 1 + 2 * i, order));
   }
   tessera::load_into(nullptr, std::span<double>());
 }

@@ -234,10 +234,10 @@ void for_each_block(std::span<const RadixRun> runs, Full&& full, Mixed&& mixed) 
     if (left == 0) continue;
     finish();
     const UniformBlock uniform(run.radix);
-    const std::uint64_t blocks = left / uniform.size();
+    const std::uint64_t blocks = (left - 1) / uniform.size();  // the last one may have room for values of the next run
     if (blocks > 0) full(uniform, first, blocks);
     first += blocks * uniform.size();
-    for (left %= uniform.size(); left > 0; --left) block.add(run.radix);
+    for (left -= blocks * uniform.size(); left > 0; --left) block.add(run.radix);
   }
   finish();
 }
