@@ -635,20 +635,20 @@ TEMPLATE_TEST_CASE("converged k-means is a fixed point of the updates, to the bi
   }
 }
 
-TEST_CASE("a k-means start with fewer vectors than codes, or equal ones, is a fixed point too", "[vector]") {
-  auto batch = testing::random_normal<float>(20, 3, 47);
+TEMPLATE_TEST_CASE("a k-means start with fewer vectors than codes, or equal ones, is a fixed point too", "[vector]",
+                   float, double) {
+  auto batch = testing::random_normal<TestType>(20, 3, 47);
   for (Index i = 10; i < 20; ++i) batch.row(i) = batch.row(i - 10);
-  VectorQuantizer<float> quantizer({.dimension = 3, .codebook_size = 32});
+  VectorQuantizer<TestType> quantizer({.dimension = 3, .codebook_size = 32});
   const auto report = quantizer.initialize(tessera::rows(batch));
   CHECK(report.converged);
   CHECK(report.duplicates == 22);
-  CHECK(report.distortions.back() == 0);
-  const State<float> before(quantizer);
+  const State<TestType> before(quantizer);
   const auto result = quantizer.forward(tessera::rows(batch));
-  CHECK(result.codes == batch);
-  CHECK(result.distortion == 0);
+  const double grid = sizeof(TestType) == 4 ? 0 : std::ldexp(batch.cwiseAbs().maxCoeff(), -39);  // of the sums
+  CHECK((result.codes - batch).cwiseAbs().maxCoeff() <= grid);
   for (int step = 0; step < 20; ++step) quantizer.update(tessera::rows(batch), result.tokens);
-  CHECK(State<float>(quantizer) == before);  // surplus codes neither vanish nor go to zero
+  CHECK(State<TestType>(quantizer) == before);  // surplus codes neither vanish nor go to zero
   CHECK_FALSE((quantizer.codebook().codes().rowwise().norm().array() == 0).any());
 }
 
@@ -761,7 +761,7 @@ TEST_CASE("options out of range are refused", "[vector]") {
 
   CHECK(testing::throws_exactly<std::invalid_argument>([&] { quantizer_of(RowMatrix<float>()); }));
   CHECK_THROWS_MESSAGE(std::invalid_argument, quantizer_of(RowMatrix<float>(0, 3)),
-                       "expected a codebook of at least one code, found an empty one");
+                       "expected a codebook of at least one code, found 0");
   auto codes = testing::random_normal<float>(4, 3, 57);
   codes(2, 1) = not_a_number;
   CHECK_THROWS_MESSAGE(std::invalid_argument, quantizer_of(codes), "nan at vector 2, component 1");
