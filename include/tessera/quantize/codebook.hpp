@@ -95,18 +95,21 @@ class Codebook {
             "Codebook: expected statistics of {} codes of dimension {}, found {} of {}", size(), dimension(),
             statistics.codebook_size(), statistics.dimension());
     if (statistics.total() == 0) return;
-    CodebookAverages next = averages_;
-    RowMatrix<Scalar> codes = codes_;
-    Eigen::VectorXd work(dimension());
     const double rest = 1 - options_.decay;
     const double spacing = statistics.grid().spacing();
+    CodebookAverages next = {averages_.counts, RowMatrix<double>(size(), dimension()), averages_.weights};
+    RowMatrix<Scalar> codes = codes_;
+    Eigen::VectorXd work(dimension());
     for (Index k = 0; k < size(); ++k) {
       const std::int64_t received = statistics.counts()[k];
-      const std::int64_t* steps = statistics.sums().data() + k * dimension();
-      double* sum = next.sums.data() + k * dimension();
       next.counts[k] += rest * (static_cast<double>(received) - next.counts[k]);
       next.weights[k] += rest * (1 - next.weights[k]);
-      for (Index d = 0; d < dimension(); ++d) sum[d] += rest * (static_cast<double>(steps[d]) * spacing - sum[d]);
+      const double* old = averages_.sums.data() + k * dimension();
+      const std::int64_t* steps = statistics.sums().data() + k * dimension();
+      double* sum = next.sums.data() + k * dimension();
+      for (Index d = 0; d < dimension(); ++d) {
+        sum[d] = old[d] + rest * (static_cast<double>(steps[d]) * spacing - old[d]);
+      }
       if (received == 0) continue;
       detail::move_code(options_.metric, next.counts[k], sum, options_.pseudo_count, dimension(),
                         codes.data() + k * dimension(), work.data());

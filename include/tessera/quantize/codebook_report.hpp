@@ -101,9 +101,9 @@ void report_tokens(Batch<Token> tokens, Mask mask, CodebookReport& report) {
 }
 
 template <class Token>
-void check_report_tokens(Batch<Token> tokens, Index count, Mask mask) {
-  require(tokens.count() == count && (tokens.dimension() == 1 || tokens.empty()),
-          "codebook_report: expected tokens of {} x 1, found {} x {}", count, tokens.count(), tokens.dimension());
+void check_report_tokens(Batch<Token> tokens, Mask mask) {
+  require(tokens.dimension() == 1 || tokens.empty(), "codebook_report: expected tokens of {} x 1, found {} x {}",
+          tokens.count(), tokens.count(), tokens.dimension());
   check_mask("codebook_report", mask, tokens.count());
 }
 
@@ -145,24 +145,27 @@ CodebookReport codebook_report(Batch<Element> codes) {
   return report;
 }
 
-/// Codes and the (N, 1) tokens of a batch; a token that is masked or -1 is passed over. O(K D + N). Throws
-/// std::invalid_argument on wrong shapes, std::out_of_range on a token outside the codebook.
-template <class Element, class Token>
-CodebookReport codebook_report(Batch<Element> codes, Batch<Token> tokens, const CodebookReportOptions& options = {}) {
-  detail::check_report_tokens(tokens, tokens.count(), options.mask);
+/// Codes and the (N, 1) tokens of a batch, a matrix or a batch; a token that is masked or -1 is passed over. O(K D +
+/// N). Throws std::invalid_argument on wrong shapes, std::out_of_range on a token outside the codebook.
+template <class Element, class TokenSource>
+CodebookReport codebook_report(Batch<Element> codes, const TokenSource& tokens,
+                               const CodebookReportOptions& options = {}) {
+  const auto view = detail::token_batch(tokens);
+  detail::check_report_tokens(view, options.mask);
   CodebookReport report = codebook_report(codes);
-  detail::report_tokens(tokens, options.mask, report);
+  detail::report_tokens(view, options.mask, report);
   return report;
 }
 
 /// Codes, the batch and its tokens: the distortion too, and fragile tokens if asked for. O(K D + N D), fragile tokens
 /// N K D more. Throws as above, and std::invalid_argument on another dimension, on non-finite vectors that count, and
 /// on non-finite codes when fragile tokens are asked for.
-template <class Element, class Token>
+template <class Element, class TokenSource>
 CodebookReport codebook_report(Batch<Element> codes,
                                std::type_identity_t<Batch<const std::remove_const_t<Element>>> batch,
-                               Batch<Token> tokens, const CodebookReportOptions& options = {}) {
+                               const TokenSource& token_source, const CodebookReportOptions& options = {}) {
   using Scalar = std::remove_const_t<Element>;
+  const auto tokens = detail::token_batch(token_source);
   require(batch.dimension() == codes.dimension() || batch.empty(),
           "codebook_report: expected vectors of dimension {}, found {} (batch of {})", codes.dimension(),
           batch.dimension(), batch.count());

@@ -6,11 +6,15 @@
 // arXiv:2005.00341, section 3.1, "random restarts", with a threshold relative to the mean: Défossez et al. 2024,
 // "Moshi").
 //
-// A code is expired when its usage, in vectors per step, is below `threshold` times the mean usage of all codes.
-// Relative to the mean the decision does not depend on the size of batches. A replaced code gets averages as if it had
-// always been used `count` times as much as the codes that stay, so that the next step does not undo the replacement:
-// under batches of a constant size, a replaced code that no vector reaches expires again after ln(threshold / count) /
-// ln(decay) steps at the earliest (for threshold <= 1/2).
+// A code is expired when its usage, in vectors per step, is below `threshold` times the mean usage U of all K codes.
+// Relative to the mean the decision does not depend on the size of batches. Each of r replaced codes gets averages as
+// if it had always been used
+//
+//     count U / (1 - threshold r / K)
+//
+// times per step, so that the next step does not undo the replacement. The divisor makes up for what the replaced codes
+// themselves add to the mean: under batches of a constant size, a replaced code that no vector reaches does not expire
+// again within ln(threshold / count) / ln(decay) steps.
 
 #include <algorithm>
 #include <cstddef>
@@ -34,7 +38,7 @@ namespace tessera {
 
 struct ExpiryOptions {
   double threshold = 0.1;  ///< of the mean usage, in [0, 1); 0 replaces nothing
-  double count = 1;        ///< usage of a replaced code, relative to the mean of those that stay, > threshold
+  double count = 1;        ///< usage of a replaced code, relative to the mean usage, > threshold
   Mask mask = {};          ///< vectors that may become codes
 };
 
@@ -120,17 +124,13 @@ ExpiryReport expire(Codebook<Scalar>& codebook, std::type_identity_t<Batch<const
   ExpiryReport report;
   const std::vector<Index> expired = expired_codes(codebook, options.threshold);
   if (expired.empty()) return report;
-  const Eigen::VectorXd usage = codebook.usage();
   detail::VectorSet<Scalar> seen(codebook.dimension(), codebook.size());
-  double kept_usage = 0;
   for (Index k = 0; k < codebook.size(); ++k) {
     if (std::binary_search(expired.begin(), expired.end(), k)) continue;
-    kept_usage += usage[k];
     seen.insert(codebook.codes().data() + k * codebook.dimension());
   }
   const detail::CodeCandidates<Scalar> candidates(codebook, batch, options.mask);
   report.vectors = candidates.draw(expired.size(), seen, random);
-  const auto kept = static_cast<Index>(codebook.size()) - static_cast<Index>(expired.size());
   const auto first_left = expired.begin() + static_cast<std::ptrdiff_t>(report.vectors.size());
   report.replaced.assign(expired.begin(), first_left);
   report.left.assign(first_left, expired.end());
@@ -138,8 +138,9 @@ ExpiryReport expire(Codebook<Scalar>& codebook, std::type_identity_t<Batch<const
   for (Index j = 0; j < vectors.rows(); ++j) {
     std::copy_n(candidates[report.vectors[static_cast<std::size_t>(j)]], vectors.cols(), vectors.row(j).data());
   }
-  codebook.replace(report.replaced, rows(std::as_const(vectors)),
-                   options.count * kept_usage / static_cast<double>(kept));
+  const double share = static_cast<double>(vectors.rows()) / static_cast<double>(codebook.size());
+  const double usage = options.count * codebook.usage().mean() / (1 - options.threshold * share);
+  codebook.replace(report.replaced, rows(std::as_const(vectors)), usage);
   return report;
 }
 

@@ -103,14 +103,18 @@ namespace tessera::inline TESSERA_ISA {
 /// A codebook of K codes of D dimensions with the verbs of a quantizer. Looking is const, and one object may then serve
 /// many threads; learning (initialize, update, apply, set_codes) is explicit.
 ///
-/// Tokens are certified (quantize/nearest.hpp): exact, lowest index on ties, the same for every split of a batch,
-/// number of threads and instruction set. Losses are sums in double in the order of the vectors: the same bits for any
-/// number of threads, and for a masked batch those of the batch without the masked vectors. Cosine metric: codes are
-/// unit vectors, the token is argmax z.c, and losses compare the code with z as it is given, so that the commitment
-/// loss also draws |z| towards 1. The statistics are those of z / |z|. Cost: encode N K D multiply-adds; everything
-/// else O(N D + K D). No memory grows as N x K. Throws std::invalid_argument on a batch of another dimension, on a
-/// wrong mask, and on input that is not finite (unless masked), naming vector and component: the batch is then rejected
-/// whole, and nothing has changed. An empty batch is valid and gives empty results.
+/// Exactness: tokens are certified (quantize/nearest.hpp), exact, lowest index on ties, the same for every split of a
+/// batch, number of threads and instruction set. Losses are sums in double in the order of the vectors: the same bits
+/// for any number of threads, and for a masked batch those of the batch without the masked vectors.
+///
+/// Cosine metric: codes are unit vectors, the token is argmax z.c, and losses compare the code with z as it is given,
+/// so that the commitment loss also draws |z| towards 1. The statistics are those of z / |z|.
+///
+/// Cost: encode N K D multiply-adds; everything else O(N D + K D). No memory grows as N x K.
+///
+/// Every verb throws std::invalid_argument on a batch of another dimension, on a wrong mask, and on input that is not
+/// finite (unless masked), naming vector and component: the batch is then rejected whole, and nothing has changed. An
+/// empty batch is valid and gives empty results.
 template <class ScalarType>
 class VectorQuantizer {
  public:
@@ -200,16 +204,14 @@ class VectorQuantizer {
     return result;
   }
 
-  /// The gradients of upstream.codes . codes + upstream.losses.commitment commitment + upstream.losses.codebook
-  /// codebook:
+  /// The gradients of the caller's objective, from its gradient with respect to the codes and the weight that each loss
+  /// has in it. With M = N D or N, as the reduction says,
   ///
-  ///     grad_input      = estimator(upstream.codes) + 2 beta (z - c) / M,
-  ///     grad_parameters = sum over the vectors of a code of 2 gamma (c - z) / M,     M = N D or N, as the reduction
-  ///     says,
+  ///     grad_input      = estimator(upstream.codes) + upstream.losses.commitment 2 beta (z - c) / M,
+  ///     grad_parameters = upstream.losses.codebook 2 gamma / M times the sum of c - z over the vectors of each code.
   ///
-  /// each loss times its upstream weight. The estimator passes the gradient of the codes to the input and nothing to
-  /// the codebook: codes learn from the codebook loss alone. Reuses the memory of `gradients`. Throws
-  /// std::invalid_argument when shapes differ.
+  /// The estimator passes the gradient of the codes to the input and nothing to the codebook: codes learn from the
+  /// codebook loss alone. Reuses the memory of `gradients`. Throws std::invalid_argument when shapes differ.
   void backward_into(Batch<const Scalar> batch, const Result& result, UpstreamGradients<Scalar> upstream,
                      Gradients& gradients) const {
     check_dimension(batch);
@@ -239,44 +241,31 @@ class VectorQuantizer {
     return gradients;
   }
 
-  /// The counts and sums of a batch with its (N, 1) tokens, on a grid that fits it (cosine: of its unit vectors, on one
-  /// grid for all). Vectors that are masked or whose token is -1 are passed over. Shards that are to merge into exactly
-  /// the statistics of the whole batch need one grid: CodebookStatistics<Scalar>::grid_for(largest magnitude of all).
+  /// The counts and sums of a batch with its (N, 1) tokens (a matrix or a batch), on a grid that fits it (cosine: of
+  /// its unit vectors, on one grid for all). Vectors that are masked or whose token is -1 are passed over. Shards that
+  /// are to merge into exactly the statistics of the whole batch need one grid:
+  /// CodebookStatistics<Scalar>::grid_for(largest magnitude of all, vectors of all).
   /// Throws as forward does, and as CodebookStatistics::accumulate.
-  template <class Token>
-  CodebookStatistics<Scalar> statistics(Batch<const Scalar> batch, Batch<Token> tokens,
+  template <class TokenSource>
+  CodebookStatistics<Scalar> statistics(Batch<const Scalar> batch, const TokenSource& tokens,
                                         ForwardOptions options = {}) const {
-    return statistics_on(batch, tokens, options, [](double largest, Index count) {
+    return statistics_on(batch, detail::token_batch(tokens), options, [](double largest, Index count) {
       return CodebookStatistics<Scalar>::grid_for(largest, count);
     });
   }
   /// The same on the caller's grid.
-  template <class Token>
-  CodebookStatistics<Scalar> statistics(Batch<const Scalar> batch, Batch<Token> tokens, Grid grid,
+  template <class TokenSource>
+  CodebookStatistics<Scalar> statistics(Batch<const Scalar> batch, const TokenSource& tokens, Grid grid,
                                         ForwardOptions options = {}) const {
-    return statistics_on(batch, tokens, options, [&](double, Index) { return grid; });
-  }
-  template <class Token>
-  CodebookStatistics<Scalar> statistics(Batch<const Scalar> batch, const Tokens<Token>& tokens,
-                                        ForwardOptions options = {}) const {
-    return statistics(batch, rows(tokens), options);
-  }
-  template <class Token>
-  CodebookStatistics<Scalar> statistics(Batch<const Scalar> batch, const Tokens<Token>& tokens, Grid grid,
-                                        ForwardOptions options = {}) const {
-    return statistics(batch, rows(tokens), grid, options);
+    return statistics_on(batch, detail::token_batch(tokens), options, [&](double, Index) { return grid; });
   }
 
   /// One step of the moving averages with the statistics of a batch and its tokens, those of forward. Nothing changes
   /// when it throws: as statistics does, and std::invalid_argument unless the codebook learns by moving averages.
-  template <class Token>
-  void update(Batch<const Scalar> batch, Batch<Token> tokens, ForwardOptions options = {}) {
+  template <class TokenSource>
+  void update(Batch<const Scalar> batch, const TokenSource& tokens, ForwardOptions options = {}) {
     check_learning();
     codebook_.apply(statistics(batch, tokens, options));
-  }
-  template <class Token>
-  void update(Batch<const Scalar> batch, const Tokens<Token>& tokens, ForwardOptions options = {}) {
-    update(batch, rows(tokens), options);
   }
 
   /// One step from merged statistics. Throws std::invalid_argument on other sizes, and unless the codebook learns by
@@ -342,10 +331,6 @@ class VectorQuantizer {
     return Codebook<Scalar>(rows(std::as_const(codes)), codebook_options(options));
   }
 
-  double codebook_weight() const {
-    return options_.learning == CodebookLearning::gradient ? options_.codebook_weight : 0;
-  }
-
   /// M above; 1 where nothing counts.
   double loss_norm(Index valid) const {
     const double count = static_cast<double>(std::max<Index>(valid, 1));
@@ -362,7 +347,9 @@ class VectorQuantizer {
     for (Index i = 0; i < valid; ++i) sum += distances[i];
     result.distortion = sum / static_cast<double>(std::max<Index>(valid, 1));
     const double mean = sum / loss_norm(valid);
-    result.losses = {.commitment = options_.commitment_weight * mean, .codebook = codebook_weight() * mean};
+    const bool by_gradient = options_.learning == CodebookLearning::gradient;
+    result.losses = {.commitment = options_.commitment_weight * mean,
+                     .codebook = by_gradient ? options_.codebook_weight * mean : 0};
   }
 
   /// The code of a token, zeros for -1.

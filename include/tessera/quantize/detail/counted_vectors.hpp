@@ -21,6 +21,15 @@
 namespace tessera::inline TESSERA_ISA {
 namespace detail {
 
+/// Tokens as a batch, whether they come as one or as a matrix.
+template <class Token>
+Batch<Token> token_batch(Batch<Token> tokens) {
+  return tokens;
+}
+template <class Matrix>
+requires requires(const Matrix& matrix) { rows(matrix); }
+auto token_batch(const Matrix& tokens) { return rows(tokens); }
+
 /// Unsigned token types have no -1: theirs is the largest value.
 template <class Token>
 bool is_masked_token(Token token) {
