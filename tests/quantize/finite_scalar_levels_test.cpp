@@ -118,7 +118,7 @@ TEST_CASE("levels of every other size are the best that exhaustive search finds"
                        [&](const auto& set) { return size == set.first || size == product(set.second); });
   };
   std::vector<Index> sizes;
-  for (Index K = 5; K <= effort(300, 60); ++K) sizes.push_back(K);
+  for (Index K = 5; K <= effort(1500, 200); ++K) sizes.push_back(K);
   for (const Index K :
        {Index{625}, Index{999}, Index{1001}, Index{1296}, Index{2048}, Index{3000}, Index{3125}, Index{8192}}) {
     if (!testing::sanitized) sizes.push_back(K);
