@@ -72,7 +72,7 @@ std::set<FsqDialect> twins(FsqDialect dialect, const std::vector<int>& levels) {
 TEST_CASE("each dialect is found from tokens of its own formula") {
   for (const FsqDialect dialect : fsq_dialects) {
     const auto levels = levels_of_dialect(dialect);
-    const auto z = random_normal<float>(effort(4000, 1000), static_cast<Index>(levels.size()), 101);
+    const auto z = random_normal<float>(effort(2000, 600), static_cast<Index>(levels.size()), 101);
     const Tokens<> tokens = naive_indices(levels, naive_digits(dialect, levels, z));
     const DialectReport report = detect_dialect(rows(z), rows(tokens), levels);
     CAPTURE(dialect_name(dialect), levels, report.text());
