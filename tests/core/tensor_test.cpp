@@ -61,10 +61,9 @@ RowMatrix<typename Tensor::Scalar> vectors_oracle(const Tensor& tensor, int k) {
 
 template <class A, class B>
 bool same_entries(const A& a, const B& b) {
-  for (std::size_t i = 0; i < 4; ++i) {
-    if (a.dimension(i) != b.dimension(i)) return false;
-  }
-  return std::equal(a.data(), a.data() + a.size(), b.data());
+  const bool same_extents = a.dimension(0) == b.dimension(0) && a.dimension(1) == b.dimension(1) &&
+                            a.dimension(2) == b.dimension(2) && a.dimension(3) == b.dimension(3);
+  return same_extents && std::equal(a.data(), a.data() + a.size(), b.data());
 }
 
 constexpr auto row = [](auto... extents) { return Eigen::Tensor<float, sizeof...(extents), row_major>(extents...); };
