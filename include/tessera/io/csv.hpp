@@ -192,8 +192,9 @@ void append_csv_numbers(const CsvReader& reader, const std::vector<std::string>&
 
 inline bool is_csv_header(const std::vector<std::string>& fields) {
   double ignored = 0;
-  return std::all_of(fields.begin(), fields.end(),
-                     [&](const std::string& field) { return parse_csv_number(field, ignored) == CsvNumber::none; });
+  const auto no_number = [&](const std::string& field) { return parse_csv_number(field, ignored) == CsvNumber::none; };
+  const auto filled = [](const std::string& field) { return !field.empty(); };
+  return std::all_of(fields.begin(), fields.end(), no_number) && std::any_of(fields.begin(), fields.end(), filled);
 }
 
 template <FileNumber T>
@@ -259,9 +260,9 @@ RowMatrix<Scalar> read_csv(const std::filesystem::path& path, const CsvOptions& 
 }
 
 /// A matrix as text, the inverse of parse_csv; with a header line if there are names, in quotes. Throws
-/// std::invalid_argument unless there is a name for each column or none, on a name that would read as a number or holds
-/// a line's end, on rows without columns (a line without fields cannot be told from one without numbers), and on the
-/// options.
+/// std::invalid_argument unless there is a name for each column or none, on a name that is empty, reads as a number or
+/// holds a line's end, on rows without columns (a line without fields cannot be told from one without numbers), and on
+/// the options.
 template <class Derived>
 std::string format_csv(const Eigen::DenseBase<Derived>& matrix, const std::vector<std::string>& names = {},
                        const CsvOptions& options = {}) {
