@@ -140,7 +140,7 @@ TEMPLATE_TEST_CASE_SIG("any axis packs and unpacks, in either storage order", "[
                        column_major, row_major) {
   testing::SplitMix random(4);
   for (int trial = 0; trial < 60; ++trial) {
-    // Extents beyond the sixteen columns that are transposed at a time, and zeros.
+    // Zeros, ones, and extents beyond two of the tiles of sixteen that are transposed at a time.
     std::array<Index, 4> extents{};
     for (Index& extent : extents) extent = random.below(trial % 2 == 0 ? 6 : 2);
     extents[static_cast<std::size_t>(random.below(4))] = random.below(40);

@@ -135,17 +135,30 @@ auto tensor_view(const char* who, Tensor& tensor, Index k) -> Batch<TensorElemen
   return {tensor.data(), shape.count(), shape.extent};
 }
 
-/// Transposes each of `blocks` matrices of rows x cols, one after the other in memory; scalars are converted. Sixteen
-/// columns at a time: whole cache lines are read, and the rows written stay in the cache until they are full.
+/// One tile of transpose_blocks: turned in a buffer, so that whole cache lines are read and written however the strides
+/// fall onto the sets of the cache.
+template <class From, class To>
+void transpose_tile(const From* from, To* to, Index rows, Index cols) {
+  std::array<To, 256> turned;
+  for (std::size_t r = 0; r < 16; ++r, from += cols) {
+    for (std::size_t c = 0; c < 16; ++c) turned[c * 16 + r] = static_cast<To>(from[c]);
+  }
+  for (std::size_t c = 0; c < 16; ++c, to += rows) std::copy_n(turned.data() + c * 16, 16, to);
+}
+
+/// Transposes each of `blocks` matrices of rows x cols, one after the other in memory; scalars are converted.
 template <class From, class To>
 void transpose_blocks(const From* from, To* to, Index blocks, Index rows, Index cols) {
-  constexpr Index tile = 16;
+  const Index tiled_rows = rows - rows % 16, tiled_cols = cols - cols % 16;
   for (Index b = 0; b < blocks; ++b, from += rows * cols, to += rows * cols) {
-    for (Index begin = 0; begin < cols; begin += tile) {
-      const Index end = std::min(begin + tile, cols);
-      for (Index r = 0; r < rows; ++r) {
-        for (Index c = begin; c < end; ++c) to[c * rows + r] = static_cast<To>(from[r * cols + c]);
+    for (Index c = 0; c < tiled_cols; c += 16) {
+      for (Index r = 0; r < tiled_rows; r += 16) transpose_tile(from + r * cols + c, to + c * rows + r, rows, cols);
+      for (Index r = tiled_rows; r < rows; ++r) {
+        for (Index i = c; i < c + 16; ++i) to[i * rows + r] = static_cast<To>(from[r * cols + i]);
       }
+    }
+    for (Index c = tiled_cols; c < cols; ++c) {
+      for (Index r = 0; r < rows; ++r) to[c * rows + r] = static_cast<To>(from[r * cols + c]);
     }
   }
 }
