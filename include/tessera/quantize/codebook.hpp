@@ -13,7 +13,9 @@
 // that the first update moves a code to the mean of its vectors: no bias to correct. A code that received nothing is
 // not recomputed, and the pseudo-count p pulls a code towards its present place, where Laplace smoothing of the counts
 // drags unused codes to the origin. And in this form of the average, averages that already agree with the batch stay
-// exactly: a codebook from converged k-means is a fixed point.
+// exactly: a codebook from converged k-means is a fixed point. (The sums s_k are rounded to a grid; a component of a
+// code moves only if its mean is farther than that rounding, half a step of the grid. A code that equals all its
+// vectors stays.)
 //
 // The counts themselves do start low. W_k <- W_k + (1 - decay) (1 - W_k), from zero, is the weight of the steps that a
 // code's average has seen, and N_k / W_k its usage: the vectors per step, without that bias.
@@ -111,7 +113,7 @@ class Codebook {
         sum[d] = old[d] + rest * (static_cast<double>(steps[d]) * spacing - old[d]);
       }
       if (received == 0) continue;
-      detail::move_code(options_.metric, next.counts[k], sum, options_.pseudo_count, dimension(),
+      detail::move_code(options_.metric, next.counts[k], sum, options_.pseudo_count, spacing, dimension(),
                         codes.data() + k * dimension(), work.data());
     }
     adopt(std::move(codes), std::move(next));

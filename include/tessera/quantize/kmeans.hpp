@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -52,8 +53,10 @@ struct KMeansResult {
   /// The mean squared distance to the nearest code (cosine: between unit vectors): of the start, then after each
   /// iteration; the last is that of `codes`.
   std::vector<double> distortions;
-  bool converged = false;     ///< the last iteration changed no token: each code is the mean of its vectors
-  Index duplicates = 0;       ///< codes of the start that are copies of others: there were fewer different vectors
+  bool converged = false;  ///< the last iteration changed no token: each code is the mean of its vectors
+  /// Codes of the start that are copies of others: there were fewer different vectors (to the rounding of directions
+  /// for the cosine metric, to 2^-60 of the largest scalar else).
+  Index duplicates = 0;
   CodebookAverages averages;  ///< for Codebook::set_state: `counts`, with sums that belong to `codes`
 };
 
@@ -106,7 +109,7 @@ class KMeans {
     const RowMatrix<Scalar> candidates = pack_counted(points_, Mask(usable));
     require(candidates.rows() > 0, "kmeans: expected vectors with a direction for the cosine metric, found {} zeros",
             batch_.count());
-    KMeansSeeding<Scalar> seeding(rows(candidates), options_.execution);
+    KMeansSeeding<Scalar> seeding(rows(candidates), same(), options_.execution);
     Random random(options_.seed);
     const Index size = options_.codebook_size;
     result_.codes.resize(size, dimension());
@@ -114,8 +117,13 @@ class KMeans {
       result_.codes.row(k) = candidates.row(seeding.draw(random));
       if ((k + 1) % 256 == 0 || k + 1 == size) options_.progress("k-means++", k + 1, size);
     }
-    result_.duplicates =
-        static_cast<Index>(duplicate_vectors(Batch<const Scalar>(rows(std::as_const(result_.codes)))).size());
+    result_.duplicates = seeding.copies();
+  }
+
+  /// The squared distance up to which two vectors are the same: that of the rounding of directions.
+  double same() const {
+    const auto epsilon = static_cast<double>(std::numeric_limits<Scalar>::epsilon());
+    return options_.metric == Metric::cosine ? 4 * epsilon * epsilon : 0;
   }
 
   /// Tokens, distances, statistics and distortion of the present codes.
@@ -146,17 +154,17 @@ class KMeans {
         continue;
       }
       for (Index d = 0; d < dimension(); ++d) sum[static_cast<std::size_t>(d)] = statistics_.sum(k, d);
-      move_code(options_.metric, static_cast<double>(count), sum.data(), 0, dimension(),
+      move_code(options_.metric, static_cast<double>(count), sum.data(), 0, statistics_.grid().spacing(), dimension(),
                 result_.codes.data() + k * dimension(), work.data());
     }
     return !empty.empty() && reseed(empty);
   }
 
-  /// Moves empty codes to the vectors farthest from their codes, each to another one; to none that has distance zero.
+  /// Moves empty codes to the vectors farthest from their codes, each to another one; to none that equals its code.
   bool reseed(const std::vector<Index>& empty) {
     std::vector<Index> order;
     for (Index i = 0; i < batch_.count(); ++i) {
-      if (distances_[i] > 0 && has_direction(i)) order.push_back(i);
+      if (distances_[i] > same() && has_direction(i)) order.push_back(i);
     }
     std::sort(order.begin(), order.end(), [&](Index a, Index b) {
       return distances_[a] > distances_[b] || (distances_[a] == distances_[b] && a < b);

@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include <tessera/core/aligned_vector.hpp>
@@ -25,8 +26,8 @@ namespace detail {
 template <class Scalar>
 class KMeansSeeding {
  public:
-  /// Samples must be finite; there is at least one.
-  KMeansSeeding(Batch<const Scalar> samples, Execution execution)
+  /// Samples must be finite; there is at least one. Samples whose squared distance is at most `same` count as equal.
+  KMeansSeeding(Batch<const Scalar> samples, double same, Execution execution)
       : count_(samples.count()),
         dimension_(samples.dimension()),
         chunks_((count_ + chunk - 1) / chunk),
@@ -37,6 +38,7 @@ class KMeansSeeding {
     nearest_.assign(static_cast<std::size_t>(chunks_ * chunk), Scalar(0));  // of the padding: never drawn
     std::fill_n(nearest_.begin(), count_, std::numeric_limits<Scalar>::max());
     const double scale = scale_of(samples);
+    same_ = static_cast<Scalar>(same * scale * scale);
     for (Index i = 0; i < count_; ++i) {
       for (Index d = 0; d < dimension_; ++d)
         *value(i, d) = static_cast<Scalar>(static_cast<double>(samples[i][d]) * scale);
@@ -47,10 +49,18 @@ class KMeansSeeding {
   Index draw(Random& random) {
     double total = 0;
     for (const double sum : sums_) total += sum;
-    const Index drawn = total > 0 ? draw_far(random.uniform() * total) : random.below(count_);
+    const bool first = std::exchange(first_, false);
+    if (!first && !(total > 0)) {
+      ++copies_;
+      return random.below(count_);
+    }
+    const Index drawn = first ? random.below(count_) : draw_far(random.uniform() * total);
     add(drawn);
     return drawn;
   }
+
+  /// Starts drawn when every sample equalled one already.
+  Index copies() const { return copies_; }
 
  private:
   static constexpr Index lanes = simd::lanes<Scalar>;
@@ -122,7 +132,8 @@ class KMeansSeeding {
       Scalar* nearest = nearest_.data() + first;
       TESSERA_UNROLL
       for (Index v = 0; v < group; ++v) {
-        const Vec smaller = simd::min(distance[v], simd::load(nearest + v * lanes));
+        Vec smaller = simd::min(distance[v], simd::load(nearest + v * lanes));
+        smaller = simd::select(smaller > simd::broadcast(same_), smaller, Vec{});
         simd::store(nearest + v * lanes, smaller);
         sum += smaller;
       }
@@ -133,6 +144,9 @@ class KMeansSeeding {
   Index count_;
   Index dimension_;
   Index chunks_;
+  Index copies_ = 0;
+  bool first_ = true;
+  Scalar same_ = 0;
   Execution execution_;
   std::vector<Scalar> center_;
   std::vector<double> sums_;       // of `nearest_`, per chunk
