@@ -47,7 +47,7 @@ class Batch {
     require(count < 2 || stride >= dimension || -stride >= dimension,
             "Batch: expected a stride of at least the dimension {}, found {}", dimension, stride);
   }
-  Batch(Scalar* data, Index count, Index dimension) : Batch(data, count, dimension, dimension) {}
+  [[gnu::always_inline]] Batch(Scalar* data, Index count, Index dimension) : Batch(data, count, dimension, dimension) {}
 
   /// A view of mutable vectors is also one of constant vectors.
   operator Batch<const Scalar>() const requires(!std::is_const_v<Scalar>) {

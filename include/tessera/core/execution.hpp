@@ -63,7 +63,8 @@ class Execution {
 
   Index concurrency() const { return concurrency_; }
 
-  void run(Index count, TaskRef task) const {
+  /// As the executor does, or serially without one. Always inlined, as other units share its name.
+  [[gnu::always_inline]] void run(Index count, TaskRef task) const {
     if (run_ == nullptr || count <= 1) {
       SerialExecutor().run(count, task);
     } else {
