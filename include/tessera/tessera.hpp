@@ -19,12 +19,23 @@
 #include <tessera/core/random.hpp>
 #include <tessera/core/reductions.hpp>
 #include <tessera/core/simd.hpp>
+#include <tessera/core/tensor.hpp>
 #include <tessera/core/thread_pool.hpp>
 #include <tessera/core/version.hpp>
 
 #include <tessera/estimators/estimator.hpp>
 #include <tessera/estimators/rotation_trick.hpp>
 #include <tessera/estimators/straight_through.hpp>
+
+#include <tessera/io/bit_packing.hpp>
+#include <tessera/io/byte_reader.hpp>
+#include <tessera/io/byte_writer.hpp>
+#include <tessera/io/checksum.hpp>
+#include <tessera/io/csv.hpp>
+#include <tessera/io/file.hpp>
+#include <tessera/io/npy.hpp>
+#include <tessera/io/safetensors.hpp>
+#include <tessera/io/shape.hpp>
 
 #include <tessera/nn/activation.hpp>
 #include <tessera/nn/adam.hpp>
@@ -33,12 +44,26 @@
 #include <tessera/nn/linear.hpp>
 #include <tessera/nn/loss.hpp>
 #include <tessera/nn/parameters.hpp>
+#include <tessera/nn/parameters_io.hpp>
 #include <tessera/nn/schedule.hpp>
 #include <tessera/nn/weight_average.hpp>
 
+#include <tessera/quantize/codebook.hpp>
+#include <tessera/quantize/codebook_report.hpp>
+#include <tessera/quantize/codebook_statistics.hpp>
 #include <tessera/quantize/concepts.hpp>
+#include <tessera/quantize/dialect_detector.hpp>
+#include <tessera/quantize/expiry.hpp>
 #include <tessera/quantize/finite_scalar.hpp>
 #include <tessera/quantize/finite_scalar_dialect.hpp>
+#include <tessera/quantize/finite_scalar_entropy.hpp>
+#include <tessera/quantize/finite_scalar_levels.hpp>
+#include <tessera/quantize/finite_scalar_noise.hpp>
+#include <tessera/quantize/kmeans.hpp>
 #include <tessera/quantize/metric.hpp>
 #include <tessera/quantize/mixed_radix.hpp>
 #include <tessera/quantize/nearest.hpp>
+#include <tessera/quantize/projected.hpp>
+#include <tessera/quantize/token_file.hpp>
+#include <tessera/quantize/vector.hpp>
+#include <tessera/quantize/vector_file.hpp>

@@ -2,8 +2,8 @@
 // Copyright (c) 2026 the tessera authors
 #pragma once
 
-// Parameters saved and loaded: every tensor of a list under its name, in a safetensors file. Loading changes all of them
-// or, if anything in the file is not as the list wants it, none.
+// Parameters saved and loaded: every tensor of a list under its name, in a safetensors file. Loading changes all of
+// them or, if anything in the file is not as the list wants it, none.
 
 #include <algorithm>
 #include <filesystem>
