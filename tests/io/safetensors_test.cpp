@@ -53,9 +53,10 @@ Safetensors example() {
 }  // namespace
 
 TEST_CASE("a file is written as the reference implementation writes it", "[safetensors]") {
-  std::string header =
-      R"({"__metadata__":{"title":"a \"name\"\n"},"wide":{"dtype":"F64","shape":[2,2],"data_offsets":[0,32]},)"
-      R"("b":{"dtype":"F32","shape":[2,1],"data_offsets":[32,40]},"a":{"dtype":"U8","shape":[3],"data_offsets":[40,43]}})";
+  std::string header = R"({"__metadata__":{"title":"a \"name\"\n"},)"
+                       R"("wide":{"dtype":"F64","shape":[2,2],"data_offsets":[0,32]},)"
+                       R"("b":{"dtype":"F32","shape":[2,1],"data_offsets":[32,40]},)"
+                       R"("a":{"dtype":"U8","shape":[3],"data_offsets":[40,43]}})";
   header.resize((header.size() + 7) / 8 * 8, ' ');
   const Bytes data = {0,    0,    0, 0, 0, 0, 0xF0, 0x3F, 0,    0,    0, 0, 0,    0,    0x00, 0x40, 0, 0,    0, 0, 0, 0,
                       0x08, 0x40, 0, 0, 0, 0, 0,    0,    0x10, 0x40, 0, 0, 0x80, 0x3F, 0,    0,    0, 0xC0, 7, 8, 9};

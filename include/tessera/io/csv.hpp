@@ -6,6 +6,8 @@
 //
 // Numbers are written as the shortest text that reads back as the same number, and read to the nearest one, whatever
 // the locale: floats and doubles survive to the bit, signed zeros and infinities included; every NaN is written as nan.
+// (Subnormal numbers become zeros in a program whose processor takes them for zeros, as -ffast-math asks of the
+// linker.)
 //
 // Read: a first line none of whose fields is a number is a header. All lines have as many fields as the first. Spaces
 // and tabs around fields, quotes around them, the byte order mark of UTF-8, carriage returns before line feeds, and

@@ -196,8 +196,28 @@ inline std::vector<std::uint64_t> token_radices(const QuantizerIdentity& identit
 
 using ColumnTokens = Eigen::Matrix<std::int64_t, Eigen::Dynamic, Eigen::Dynamic>;
 
-inline std::span<const std::int64_t> token_span(const ColumnTokens& columns) {
-  return {columns.data(), static_cast<std::size_t>(columns.size())};
+/// The tokens column by column, packed. A single column is as it stands in memory.
+inline Bytes pack_tokens(const TokenFile& file) {
+  const std::vector<std::uint64_t> radices = token_radices(file.identity);
+  const auto size = static_cast<std::size_t>(file.tokens.size());
+  if (file.tokens.cols() == 1) return pack_radix(std::span<const std::int64_t>(file.tokens.data(), size), radices);
+  const ColumnTokens columns = file.tokens;
+  return pack_radix(std::span<const std::int64_t>(columns.data(), size), radices);
+}
+
+/// The inverse, once the size of the payload is known to be right.
+inline void unpack_tokens(std::span<const std::uint8_t> payload, TokenFile& file) {
+  const std::vector<std::uint64_t> radices = token_radices(file.identity);
+  const auto count = static_cast<Index>(shape_size(file.grid).value());
+  const auto unpack = [&](auto& tokens) {
+    tokens.resize(count, file.identity.tokens_per_vector);
+    const std::span<std::int64_t> values(tokens.data(), static_cast<std::size_t>(tokens.size()));
+    unpack_radix_into(payload, radices, values, file.source);
+  };
+  if (file.identity.tokens_per_vector == 1) return unpack(file.tokens);
+  ColumnTokens columns;
+  unpack(columns);
+  file.tokens = columns;
 }
 
 /// Throws FileError unless the bytes begin and end as those of a token file do; returns what is between.
@@ -249,16 +269,12 @@ inline TokenFile parse_token_file(std::span<const std::uint8_t> bytes, const std
   if (const std::string problem = detail::token_file_problem(file); !problem.empty())
     reader.fail("expected {}", problem);
 
-  const std::vector<std::uint64_t> radices = detail::token_radices(file.identity);
-  const std::uint64_t count = detail::token_count(file).value();
   const auto payload = reader.bytes(reader.remaining(), "tokens");
-  const auto expected = packed_radix_size(count, radices);
+  const auto expected = packed_radix_size(detail::token_count(file).value(), detail::token_radices(file.identity));
   if (!expected || *expected != payload.size())
     reader.fail("expected {} bytes of tokens, found {}", expected.value_or(std::numeric_limits<std::uint64_t>::max()),
                 payload.size());
-  detail::ColumnTokens columns(static_cast<Index>(shape_size(file.grid).value()), file.identity.tokens_per_vector);
-  unpack_radix_into(payload, radices, std::span(columns.data(), static_cast<std::size_t>(columns.size())), source);
-  file.tokens = columns;
+  detail::unpack_tokens(payload, file);
   return file;
 }
 
@@ -291,8 +307,7 @@ inline Bytes format_token_file(const TokenFile& file) {
   writer.text(identity.dialect);
   writer.numbers(std::span<const Index>(file.grid));
   writer.numbers(std::span<const int>(identity.levels));
-  const detail::ColumnTokens columns = file.tokens;
-  writer.bytes(pack_radix(detail::token_span(columns), detail::token_radices(identity)));
+  writer.bytes(detail::pack_tokens(file));
   writer.number(crc32c(writer.view()));
   return writer.take();
 }
