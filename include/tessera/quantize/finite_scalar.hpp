@@ -27,6 +27,7 @@
 #include <tessera/estimators/estimator.hpp>
 #include <tessera/quantize/concepts.hpp>
 #include <tessera/quantize/detail/fsq_bound.hpp>
+#include <tessera/quantize/detail/fsq_decode.hpp>
 #include <tessera/quantize/detail/fsq_encode.hpp>
 #include <tessera/quantize/finite_scalar_dialect.hpp>
 #include <tessera/quantize/mixed_radix.hpp>
@@ -77,12 +78,12 @@ class FiniteScalarQuantizer {
     for (const int levels : options_.levels) {
       thresholds.push_back(detail::fsq_thresholds<Scalar>(options_.dialect, levels));
       bounds_.push_back(detail::fsq_bound(options_.dialect, levels));
-      first_code_.push_back(static_cast<Index>(codes_.size()));
-      for (int k = 0; k < levels; ++k) codes_.push_back(detail::fsq_code<Scalar>(options_.dialect, levels, k));
+      codes_.emplace_back();
+      for (int k = 0; k < levels; ++k) codes_.back().push_back(detail::fsq_code<Scalar>(options_.dialect, levels, k));
     }
-    const bool narrow =
-        radix_.has_index() && radix_.size() - 1 <= static_cast<std::uint64_t>(std::numeric_limits<Key>::max());
-    encoder_ = detail::FsqEncoder<Scalar>(std::move(thresholds), radix_.weights(), narrow);
+    encoder_ = detail::FsqEncoder<Scalar>(options_.levels, radix_.has_index(), thresholds, codes_);
+    decoder_ = detail::FsqDecoder<Scalar>(options_.levels, encoder_.parts(), codes_);
+    derivative_ = detail::FsqDerivative<Scalar>(bounds_);
   }
 
   const FiniteScalarOptions& options() const { return options_; }
@@ -116,23 +117,16 @@ class FiniteScalarQuantizer {
     return values;
   }
   /// The codes of levels 0 ... L - 1 of dimension d, ascending.
-  std::span<const Scalar> level_codes(Index d) const {
-    const auto count = static_cast<std::size_t>(levels().at(static_cast<std::size_t>(d)));
-    return {codes_.data() + first_code_[static_cast<std::size_t>(d)], count};
-  }
+  std::span<const Scalar> level_codes(Index d) const { return codes_.at(static_cast<std::size_t>(d)); }
 
-  /// The tokens of a batch, into (N, tokens_per_vector()) of any signed or unsigned integer type that holds them.
+  /// The tokens of a batch, into (N, tokens_per_vector()) of any signed or unsigned integer type that holds them. Those
+  /// of masked vectors are -1: all bits set in an unsigned type, which then needs a value to spare.
   template <class Token>
   void encode_into(Batch<const Scalar> batch, Batch<Token> tokens, ForwardOptions options = {}) const {
     check_batch(batch, options.mask);
-    check_tokens(batch.count(), tokens);
     const MaskArray counts = mask_non_finite(batch, options);
-    run(batch, options, [&](Batch<const Scalar> block, Index first, Work& work) {
-      return encode_block(block, tokens.slice(first, first + block.count()), work);
-    });
-    for (Index i = 0; !options.mask.all() && i < batch.count(); ++i) {
-      if (!options.mask[i]) std::fill_n(tokens[i], tokens.dimension(), static_cast<Token>(-1));
-    }
+    check_tokens(batch.count(), tokens, options.mask);
+    run<false>(batch, options, tokens, {});
   }
   /// The same, returned.
   template <class Token = std::int64_t>
@@ -154,18 +148,11 @@ class FiniteScalarQuantizer {
     require(codes.count() == tokens.count() && codes.dimension() == dimension(),
             "FiniteScalarQuantizer: expected codes of {} x {}, found {} x {}", tokens.count(), dimension(),
             codes.count(), codes.dimension());
-    for (Index i = 0; i < tokens.count(); ++i) {
-      if (options.mask[i]) check_token(tokens[i], i);
-    }
+    check_range(tokens, options.mask);
     options.execution.for_ranges(tokens.count(), task_size, [&](Index begin, Index end) {
-      std::vector<Key> levels(static_cast<std::size_t>(dimension()));
-      for (Index i = begin; i < end; ++i) {
-        if (options.mask[i]) {
-          split(tokens[i], levels.data());
-          look_up(levels.data(), codes[i]);
-        } else {
-          std::fill_n(codes[i], dimension(), Scalar(0));
-        }
+      for (Index first = begin; first < end; first += Decoder::chunk) {
+        const Index last = std::min(first + Decoder::chunk, end);
+        decode_chunk(tokens.slice(first, last), codes.slice(first, last), options.mask, first);
       }
     });
   }
@@ -183,8 +170,7 @@ class FiniteScalarQuantizer {
     const MaskArray counts = mask_non_finite(batch, options);
     result.codes.resize(batch.count(), dimension());
     result.tokens.resize(batch.count(), tokens_per_vector());
-    encode_into(batch, rows(result.tokens), options);
-    decode_into(rows(result.tokens), rows(result.codes), options);
+    run<true>(batch, options, rows(result.tokens), rows(result.codes));
     result.losses = {};
   }
   /// The same, returned.
@@ -205,17 +191,15 @@ class FiniteScalarQuantizer {
       gradients.grad_input.setZero();
       return;
     }
-    const MaskArray valid = result.tokens.col(0).array() >= 0;
-    if (options_.estimator == GradientEstimator::straight_through) {
-      straight_through_backward_into(upstream.codes, rows(gradients.grad_input), Mask(valid));
-    } else {
+    Batch<const Scalar> grad_bounded = upstream.codes;
+    if (options_.estimator != GradientEstimator::straight_through) {
+      const MaskArray valid = result.tokens.col(0).array() >= 0;
       const RowMatrix<Scalar> bounded = bound(batch, Mask(valid));
-      estimator_backward_into(options_.estimator, Batch<const Scalar>(rows(bounded)),
-                              Batch<const Scalar>(rows(result.codes)), upstream.codes, rows(gradients.grad_input),
-                              Mask(valid));
+      grad_bounded = rows(gradients.grad_input);
+      estimator_backward_into(options_.estimator, rows(bounded), rows(result.codes), upstream.codes,
+                              rows(gradients.grad_input), Mask(valid));
     }
-    detail::FsqDerivative<Scalar>(bounds_).multiply(batch, rows(gradients.grad_input),
-                                                    [&](Index i) { return valid[i]; });
+    derivative_.multiply(batch, grad_bounded, rows(result.tokens), rows(gradients.grad_input));
   }
   /// The same, returned.
   Gradients backward(Batch<const Scalar> batch, const Result& result, UpstreamGradients<Scalar> upstream) const {
@@ -227,6 +211,7 @@ class FiniteScalarQuantizer {
   /// b(z), the continuous function that rounding turns into the code, in units of the codes; zero for masked vectors.
   RowMatrix<Scalar> bound(Batch<const Scalar> batch, Mask mask = {}) const {
     check_batch(batch, mask);
+    require_finite("FiniteScalarQuantizer", "input", batch, mask);
     RowMatrix<Scalar> values(batch.count(), dimension());
     for (Index i = 0; i < batch.count(); ++i) {
       for (Index d = 0; d < dimension(); ++d) {
@@ -247,29 +232,28 @@ class FiniteScalarQuantizer {
 
  private:
   using Key = detail::OrderKey<Scalar>;
-  static constexpr Index block_size = 512;  // vectors whose levels stay in the first-level cache
-  static constexpr Index task_size = 16 * block_size;
+  using Encoder = detail::FsqEncoder<Scalar>;
+  using Decoder = detail::FsqDecoder<Scalar>;
+  static constexpr Index task_size = 8192;  // whole chunks of encoder and decoder
 
-  /// The memory of one task.
-  struct Work {
-    AlignedVector<Scalar> packed;  // vectors of a masked batch, zeros where masked
-    AlignedVector<Key> levels;
-    AlignedVector<std::int64_t> indices;
-  };
-
-  /// Calls `encode(block, first, work)` for each block of a batch, masked vectors replaced by zeros; then throws if any
-  /// block was not finite.
-  template <class Encode>
-  void run(Batch<const Scalar> batch, const ForwardOptions& options, Encode&& encode) const {
+  /// Tokens of a batch, and codes where wanted; then throws if any scalar was not finite.
+  template <bool with_codes, class Token>
+  void run(Batch<const Scalar> batch, const ForwardOptions& options, Batch<Token> tokens, Batch<Scalar> codes) const {
     std::atomic<bool> finite{true};
     options.execution.for_ranges(batch.count(), task_size, [&](Index begin, Index end) {
-      Work work;
+      typename Encoder::Work work;
+      encoder_.prepare(work);
       bool good = true;
-      for (Index first = begin; first < end; first += block_size) {
-        const Index last = std::min(first + block_size, end);
-        const Batch<const Scalar> block = batch.slice(first, last);
-        good = encode(options.mask.all() ? block : pack(block, options.mask.slice(first, last), work), first, work) &&
-               good;
+      for (Index first = begin; first < end; first += encoder_.vectors_at_once()) {
+        const Index last = std::min(first + encoder_.vectors_at_once(), end);
+        good &= encoder_.template encode<with_codes>(batch, options.mask, first, last - first, work);
+        encoder_.write_tokens(work, tokens, first, last - first);
+        if constexpr (with_codes) encoder_.write_codes(work, codes, first, last - first);
+        for (Index i = first; !options.mask.all() && i < last; ++i) {
+          if (options.mask[i]) continue;
+          std::fill_n(tokens[i], tokens.dimension(), static_cast<Token>(-1));
+          if constexpr (with_codes) std::fill_n(codes[i], codes.dimension(), Scalar(0));
+        }
       }
       if (!good) finite.store(false, std::memory_order_relaxed);
     });
@@ -286,82 +270,39 @@ class FiniteScalarQuantizer {
     return counts;
   }
 
-  Batch<const Scalar> pack(Batch<const Scalar> block, Mask mask, Work& work) const {
-    work.packed.assign(static_cast<std::size_t>(block.count() * dimension()), Scalar(0));
-    for (Index i = 0; i < block.count(); ++i) {
-      if (mask[i]) std::copy_n(block[i], dimension(), work.packed.data() + i * dimension());
-    }
-    return {work.packed.data(), block.count(), dimension()};
-  }
-
+  /// Masked vectors among the tokens are decoded one by one around.
   template <class Token>
-  bool encode_block(Batch<const Scalar> block, Batch<Token> tokens, Work& work) const {
-    const auto copy = [&](const auto* from) {
-      for (Index i = 0; i < tokens.count(); ++i) {
-        for (Index t = 0; t < tokens.dimension(); ++t) tokens[i][t] = static_cast<Token>(*from++);
+  void decode_chunk(Batch<Token> tokens, Batch<Scalar> codes, Mask mask, Index offset) const {
+    if (mask.all()) return decoder_.decode(tokens, codes);
+    for (Index i = 0; i < tokens.count(); ++i) {
+      if (mask[offset + i]) {
+        decoder_.decode(tokens.slice(i, i + 1), codes.slice(i, i + 1));
+      } else {
+        std::fill_n(codes[i], dimension(), Scalar(0));
       }
-    };
-    if (encoder_.in_registers()) {
-      if constexpr (std::is_same_v<Token, Key>) {
-        if (tokens.contiguous()) return encoder_.narrow_indices(block, tokens.data());
-      }
-      work.levels.resize(static_cast<std::size_t>(block_size));
-      const bool finite = encoder_.narrow_indices(block, work.levels.data());
-      copy(work.levels.data());
-      return finite;
-    }
-    work.levels.resize(static_cast<std::size_t>(block_size * dimension()));
-    if (!radix_.has_index()) {
-      const bool finite = encoder_.levels(block, work.levels.data());
-      copy(work.levels.data());
-      return finite;
-    }
-    work.indices.resize(static_cast<std::size_t>(block_size));
-    const bool finite = encoder_.indices(block, work.indices.data(), work.levels.data());
-    copy(work.indices.data());
-    return finite;
-  }
-
-  template <class Token>
-  void split(const Token* tokens, Key* levels) const {
-    if (radix_.has_index()) {
-      radix_.split(static_cast<std::uint64_t>(tokens[0]), levels);
-    } else {
-      for (Index d = 0; d < dimension(); ++d) levels[d] = static_cast<Key>(tokens[d]);
-    }
-  }
-
-  void look_up(const Key* levels, Scalar* codes) const {
-    for (Index d = 0; d < dimension(); ++d) {
-      codes[d] = codes_[static_cast<std::size_t>(first_code_[static_cast<std::size_t>(d)] + levels[d])];
     }
   }
 
   /// How many values the t-th token of a vector takes.
-  std::uint64_t token_values(Index t) const {
-    return radix_.has_index() ? radix_.size() : static_cast<std::uint64_t>(levels()[static_cast<std::size_t>(t)]);
-  }
+  std::uint64_t token_values(Index t) const { return detail::token_values(radix_, tokens_per_vector(), t); }
 
   template <class Token>
-  void check_token(const Token* tokens, Index vector) const {
-    for (Index t = 0; t < tokens_per_vector(); ++t) {
-      const Token token = tokens[t];
-      if (token < 0 || static_cast<std::uint64_t>(token) >= token_values(t)) {
-        raise<std::out_of_range>("FiniteScalarQuantizer: expected tokens in [0, {}), found {} at vector {}",
-                                 token_values(t), token, vector);
-      }
+  void check_range(Batch<Token> tokens, Mask mask) const {
+    for (Index i = 0; i < tokens.count(); ++i) {
+      if (mask[i]) detail::check_token_range("FiniteScalarQuantizer", radix_, tokens, i);
     }
   }
 
   template <class Token>
-  void check_tokens(Index count, Batch<Token> tokens) const {
+  void check_tokens(Index count, Batch<Token> tokens, Mask mask) const {
     require(tokens.count() == count && tokens.dimension() == tokens_per_vector(),
             "FiniteScalarQuantizer: expected tokens of {} x {}, found {} x {}", count, tokens_per_vector(),
             tokens.count(), tokens.dimension());
+    const bool spare = std::is_unsigned_v<Token> && mask.valid_count(count) < count;  // a value that says masked
     for (Index t = 0; t < tokens_per_vector(); ++t) {
-      require(token_values(t) - 1 <= static_cast<std::uint64_t>(std::numeric_limits<Token>::max()),
-              "FiniteScalarQuantizer: expected a token type that holds {}, found one of {} bits", token_values(t) - 1,
-              8 * sizeof(Token));
+      require(token_values(t) - 1 + (spare ? 1 : 0) <= static_cast<std::uint64_t>(std::numeric_limits<Token>::max()),
+              "FiniteScalarQuantizer: expected a token type that holds {}{}, found one of {} bits", token_values(t) - 1,
+              spare ? " and a value for masked vectors" : "", 8 * sizeof(Token));
     }
   }
 
@@ -387,10 +328,11 @@ class FiniteScalarQuantizer {
 
   FiniteScalarOptions options_;
   MixedRadix radix_;
-  detail::FsqEncoder<Scalar> encoder_;
   std::vector<detail::FsqBound> bounds_;
-  AlignedVector<Scalar> codes_;  // the codes of dimension 0, then of dimension 1, ...
-  std::vector<Index> first_code_;
+  std::vector<std::vector<Scalar>> codes_;  // by level, of each dimension
+  Encoder encoder_;
+  Decoder decoder_;
+  detail::FsqDerivative<Scalar> derivative_;
 };
 
 }  // namespace tessera::inline TESSERA_ISA

@@ -7,9 +7,8 @@
 // the tokens are sums of levels times weights, no lane ever meeting another. Dimensions of many levels are searched by
 // halving, one scalar at a time.
 //
-// Inputs are compared as integers. The bits of a float order as signed integers do among floats that are not negative,
-// and a float below zero is below all of these: so a threshold that is not negative is compared with the bits
-// themselves, a negative one with the key (detail/fsq_thresholds.hpp), which costs one exclusive or for all thresholds.
+// Inputs are compared as integers through their keys (detail/fsq_thresholds.hpp): no flag and no mode of floating
+// arithmetic can change a level.
 
 #include <algorithm>
 #include <bit>
@@ -17,6 +16,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include <tessera/core/aligned_vector.hpp>
@@ -60,7 +60,7 @@ class FsqEncoder {
   using Key = OrderKey<Scalar>;
   using Keys = simd::Vec<Key>;
   static constexpr Index lanes = simd::lanes<Key>;
-  static constexpr Index chunk = 4 * lanes;         // vectors at a time
+  static constexpr Index chunk = 16 * lanes;        // vectors at a time
   static constexpr std::size_t most_compared = 32;  // with more thresholds than this, halving is faster
 
   /// The memory of one task.
@@ -86,6 +86,8 @@ class FsqEncoder {
   }
 
   const std::vector<FsqPart>& parts() const { return parts_; }
+  /// How many vectors to encode at a time: as many as stay in the first-level cache.
+  Index vectors_at_once() const { return dimension_ <= 64 ? chunk : step; }
 
   void prepare(Work& work) const {
     work.rows.resize(static_cast<std::size_t>(dimension_ * chunk));
@@ -97,25 +99,24 @@ class FsqEncoder {
   /// codes, work.rows their codes; masked vectors count as zeros. Returns whether all scalars were finite.
   template <bool with_codes>
   bool encode(Batch<const Scalar> batch, Mask mask, Index first, Index count, Work& work) const {
-    if (count == chunk && Rows::readable(batch, first) && all_valid(mask, first, count)) {
-      Rows::read(batch[first], batch.stride(), dimension_, work.rows.data());
+    const Index padded = (count + step - 1) / step * step;
+    if (Rows::readable(batch, first, padded) && all_valid(mask, first, count)) {
+      Rows::read(batch[first], batch.stride(), dimension_, padded, work.rows.data());
     } else {
-      pack(batch, mask, first, count, work.packed.data());
-      Rows::read(work.packed.data(), dimension_, dimension_, work.rows.data());
+      pack(batch, mask, first, count, padded, work.packed.data());
+      Rows::read(work.packed.data(), dimension_, dimension_, padded, work.rows.data());
     }
     Keys bad{};
     Key* parts = work.parts.data();
     for (const FsqPart& part : parts_) {
       for (Index d = part.first; d < part.last; ++d) {
         const Axis& axis = axes_[static_cast<std::size_t>(d)];
-        Scalar* row = work.rows.data() + d * chunk;
+        prefetch<false>(batch, first + 2 * count + d * count / dimension_, count / dimension_);
+        const Row row{work.rows.data() + d * chunk, parts, padded, d == part.first};
         if (axis.sorted.empty()) {
-          constexpr Index unrolled = with_codes && simd::register_count < 32 ? 2 : 4;
-          for (Index i = 0; i < chunk; i += unrolled * lanes) {
-            compare<with_codes, unrolled>(axis, row + i, parts + i, d == part.first, bad);
-          }
+          compare<with_codes>(axis, row, bad);
         } else {
-          search<with_codes>(axis, codes_[static_cast<std::size_t>(d)], row, parts, d == part.first, bad);
+          search<with_codes>(axis, codes_[static_cast<std::size_t>(d)], row, bad);
         }
       }
       parts += chunk;
@@ -123,11 +124,15 @@ class FsqEncoder {
     return simd::true_bits(bad) == 0;
   }
 
-  /// The tokens of what was encoded, for the first tokens.count() vectors of the chunk.
+  /// The tokens of what was encoded, into vectors first ... first + count - 1.
   template <class Token>
-  void write_tokens(const Work& work, Batch<Token> tokens) const {
+  void write_tokens(const Work& work, Batch<Token> all_tokens, Index first, Index count) const {
+    prefetch<true>(all_tokens, first + 2 * count, count);
+    const Batch<Token> tokens = all_tokens.slice(first, first + count);
     const Key* part = work.parts.data();
-    if (parts_.size() == 1) {
+    if (std::is_same_v<Token, Key> && parts_.size() == 1 && tokens.contiguous()) {
+      std::memcpy(tokens.data(), part, static_cast<std::size_t>(tokens.count()) * sizeof(Key));
+    } else if (parts_.size() == 1) {
       for (Index i = 0; i < tokens.count(); ++i) *tokens[i] = static_cast<Token>(part[i]);
     } else if (tokens.dimension() == 1) {
       for (Index i = 0; i < tokens.count(); ++i) {
@@ -143,19 +148,29 @@ class FsqEncoder {
     }
   }
 
-  void write_codes(const Work& work, Batch<Scalar> codes) const {
-    Rows::write(work.rows.data(), dimension_, codes.data(), codes.stride(), codes.count());
+  void write_codes(const Work& work, Batch<Scalar> codes, Index first, Index count) const {
+    prefetch<true>(codes, first + 2 * count, count);
+    Rows::write(work.rows.data(), dimension_, codes[first], codes.stride(), count);
   }
 
  private:
   using Rows = LaneRows<Scalar, chunk>;
+  static constexpr Index step = 4 * lanes;  // of the loops below
 
   /// A dimension. A threshold t is stored as t - 1 in every lane, since comparisons are strict.
   struct Axis {
-    Index upper = 0, lower = 0;    // thresholds that are not negative, and negative ones
+    Index count = 0;               // of thresholds
     Key weight = 1;                // of a level in its part
-    std::size_t table = 0;         // in vectors_: upper thresholds, lower thresholds; then, in the same order, codes
+    std::size_t table = 0;         // in vectors_: thresholds, then codes
     std::vector<Key> sorted = {};  // all thresholds, where there are too many to compare with each
+  };
+
+  /// A dimension of a chunk.
+  struct Row {
+    Scalar* values;  // inputs, then codes
+    Key* part;       // what the levels are added to
+    Index count;     // a multiple of the step
+    bool begins;     // the first dimension of its part
   };
 
   Axis make_axis(const std::vector<Key>& thresholds, const std::vector<Scalar>& codes, Key weight) {
@@ -164,10 +179,8 @@ class FsqEncoder {
       axis.sorted = thresholds;
       return axis;
     }
+    axis.count = static_cast<Index>(thresholds.size());
     const auto add = [&](Key key) { vectors_.insert(vectors_.end(), static_cast<std::size_t>(lanes), key); };
-    const auto split = std::lower_bound(thresholds.begin(), thresholds.end(), Key(0));
-    axis.lower = split - thresholds.begin();
-    axis.upper = thresholds.end() - split;
     for (const Key key : thresholds) add(key - 1);
     for (const Scalar code : codes) add(std::bit_cast<Key>(code));
     return axis;
@@ -179,8 +192,8 @@ class FsqEncoder {
     return valid;
   }
 
-  void pack(Batch<const Scalar> batch, Mask mask, Index first, Index count, Scalar* packed) const {
-    for (Index i = 0; i < chunk; ++i, packed += dimension_) {
+  void pack(Batch<const Scalar> batch, Mask mask, Index first, Index count, Index padded, Scalar* packed) const {
+    for (Index i = 0; i < padded; ++i, packed += dimension_) {
       if (i < count && mask[first + i]) {
         std::copy_n(batch[first + i], dimension_, packed);
       } else {
@@ -189,10 +202,14 @@ class FsqEncoder {
     }
   }
 
-  /// Makes lanes that are not finite negative.
-  static TESSERA_INLINE void mark(const Keys& pattern, Keys& bad) {
+  /// The keys of inputs; `bad` becomes negative in lanes that are not finite.
+  static TESSERA_INLINE Keys load_keys(const Scalar* from, Keys& bad) {
     static constexpr Key infinity = std::bit_cast<Key>(std::numeric_limits<Scalar>::infinity());
-    bad |= simd::broadcast<Key>(infinity - 1) - (pattern & simd::broadcast<Key>(magnitude_bits<Scalar>));
+    Keys pattern;
+    std::memcpy(&pattern, from, sizeof pattern);
+    const Keys magnitude = pattern & simd::broadcast<Key>(magnitude_bits<Scalar>);
+    bad |= simd::broadcast<Key>(infinity - 1) - magnitude;
+    return magnitude ^ (pattern >> static_cast<int>(8 * sizeof(Key) - 1));
   }
 
   /// level + 1 where a > b. A mask counts as -1, but costs an instruction more where masks have registers of their own.
@@ -204,63 +221,85 @@ class FsqEncoder {
     }
   }
 
-  /// Compares `unrolled` vectors of a row with all thresholds of its dimension; adds to the part, or begins it.
-  template <bool with_codes, Index unrolled>
-  static TESSERA_INLINE void compare_with(const Key*& threshold, const Key*& code, Index count,
-                                          const Keys (&keys)[unrolled], Keys (&level)[unrolled],
-                                          Keys (&codes)[unrolled]) {
-    for (Index k = 0; k < count; ++k, threshold += lanes) {
-      const Keys t = simd::load(threshold);
-      TESSERA_UNROLL
-      for (Index u = 0; u < unrolled; ++u) count_above(keys[u], t, level[u]);
-      if constexpr (with_codes) {
-        code += lanes;
-        const Keys c = simd::load(code);
-        TESSERA_UNROLL
-        for (Index u = 0; u < unrolled; ++u) codes[u] = simd::select(keys[u] > t, c, codes[u]);
-      }
+  /// Levels and codes of a row by comparison with all thresholds of its dimension. Few thresholds: a loop without
+  /// branches for their number.
+  template <bool with_codes>
+  void compare(const Axis& axis, const Row& row, Keys& bad) const {
+    switch (axis.count) {
+      case 2:
+        return compare_with<with_codes, 2>(axis, row, bad);
+      case 3:
+        return compare_with<with_codes, 3>(axis, row, bad);
+      case 4:
+        return compare_with<with_codes, 4>(axis, row, bad);
+      case 5:
+        return compare_with<with_codes, 5>(axis, row, bad);
+      case 6:
+        return compare_with<with_codes, 6>(axis, row, bad);
+      case 7:
+        return compare_with<with_codes, 7>(axis, row, bad);
+      default:
+        return compare_with<with_codes, 0>(axis, row, bad);
     }
   }
 
-  template <bool with_codes, Index unrolled>
-  void compare(const Axis& axis, Scalar* row, Key* part, bool begins, Keys& bad) const {
-    const Key* threshold = vectors_.data() + axis.table;
-    const Key* code = threshold + (axis.lower + axis.upper) * lanes;
-    Keys pattern[unrolled], keys[unrolled], level[unrolled], codes[unrolled];
-    TESSERA_UNROLL
-    for (Index u = 0; u < unrolled; ++u) {
-      std::memcpy(&pattern[u], row + u * lanes, sizeof(Keys));
-      mark(pattern[u], bad);
-      keys[u] = pattern[u] ^ simd::broadcast<Key>(magnitude_bits<Scalar>);
-      level[u] = Keys{};
-      codes[u] = with_codes ? simd::load(code) : Keys{};
-    }
-    compare_with<with_codes, unrolled>(threshold, code, axis.lower, keys, level, codes);
-    compare_with<with_codes, unrolled>(threshold, code, axis.upper, pattern, level, codes);
+  /// `known` is the number of thresholds, or 0: as many as the axis says.
+  template <bool with_codes, int known>
+  TESSERA_INLINE void compare_with(const Axis& axis, const Row row, Keys& found_bad) const {
+    Keys bad = found_bad;
+    constexpr Index unrolled = with_codes && simd::register_count < 32 ? 2 : 4;
+    const Index count = known == 0 ? axis.count : known;
+    const Key* thresholds = vectors_.data() + axis.table;
+    const Key* table = thresholds + count * lanes;
     const Keys weight = simd::broadcast<Key>(axis.weight);
-    TESSERA_UNROLL
-    for (Index u = 0; u < unrolled; ++u) {
-      if (begins) {
-        simd::store(part + u * lanes, level[u]);  // the first weight is one
-      } else {
-        simd::store(part + u * lanes, simd::load(static_cast<const Key*>(part + u * lanes)) + level[u] * weight);
+    for (Index i = 0; i < row.count; i += unrolled * lanes) {
+      Keys keys[unrolled], level[unrolled], codes[unrolled];
+      TESSERA_UNROLL
+      for (Index u = 0; u < unrolled; ++u) {
+        keys[u] = load_keys(row.values + i + u * lanes, bad);
+        level[u] = Keys{};
+        if constexpr (with_codes) codes[u] = simd::load(table);
       }
-      if constexpr (with_codes) std::memcpy(row + u * lanes, &codes[u], sizeof(Keys));
+      const auto compare_one = [&](Index k) {
+        const Keys threshold = simd::load(thresholds + k * lanes);
+        TESSERA_UNROLL
+        for (Index u = 0; u < unrolled; ++u) count_above(keys[u], threshold, level[u]);
+        if constexpr (with_codes) {
+          const Keys code = simd::load(table + (k + 1) * lanes);
+          TESSERA_UNROLL
+          for (Index u = 0; u < unrolled; ++u) codes[u] = simd::select(keys[u] > threshold, code, codes[u]);
+        }
+      };
+      if constexpr (known > 0) {
+        TESSERA_UNROLL
+        for (int k = 0; k < known; ++k) compare_one(k);
+      } else {
+        for (Index k = 0; k < count; ++k) compare_one(k);
+      }
+      TESSERA_UNROLL
+      for (Index u = 0; u < unrolled; ++u) {
+        add_levels(level[u], weight, row.part + i + u * lanes, row.begins);
+        if constexpr (with_codes) std::memcpy(row.values + i + u * lanes, &codes[u], sizeof(Keys));
+      }
+    }
+    found_bad = bad;
+  }
+
+  static TESSERA_INLINE void add_levels(const Keys& level, const Keys& weight, Key* part, bool begins) {
+    if (begins) {
+      simd::store(part, level);  // the first weight is one
+    } else {
+      simd::store(part, simd::load(static_cast<const Key*>(part)) + level * weight);
     }
   }
 
   template <bool with_codes>
-  static void search(const Axis& axis, const std::vector<Scalar>& codes, Scalar* row, Key* part, bool begins,
-                     Keys& bad) {
-    for (Index i = 0; i < chunk; ++i) {
-      if (i % lanes == 0) {
-        Keys pattern;
-        std::memcpy(&pattern, row + i, sizeof(Keys));
-        mark(pattern, bad);
-      }
-      const Key level = count_reached(axis.sorted, order_key(row[i]));
-      part[i] = level * axis.weight + (begins ? 0 : part[i]);
-      if constexpr (with_codes) row[i] = codes[static_cast<std::size_t>(level)];
+  static void search(const Axis& axis, const std::vector<Scalar>& codes, const Row& row, Keys& bad) {
+    for (Index i = 0; i < row.count; ++i) {
+      if (i % lanes == 0) load_keys(row.values + i, bad);
+      const Key level = count_reached(axis.sorted, order_key(row.values[i]));
+      row.part[i] = level * axis.weight + (row.begins ? 0 : row.part[i]);
+      if constexpr (with_codes) row.values[i] = codes[static_cast<std::size_t>(level)];
     }
   }
 
