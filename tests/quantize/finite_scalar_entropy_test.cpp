@@ -152,6 +152,19 @@ TEST_CASE("normal latents have the entropies of the dialect within the error of 
   CHECK(std::abs(found.joint_corrected - found.per_dimension_corrected[0] - found.per_dimension_corrected[1]) < 0.01);
 }
 
+TEST_CASE("unsigned tokens with all bits set do not count, unless they are tokens") {
+  Tokens<std::uint8_t> bytes(4, 1);
+  bytes << 3, 255, 7, 255;
+  CHECK(level_entropy(MixedRadix(std::vector<int>{4, 5}), rows(bytes)).vectors == 2);
+  CHECK(level_entropy(MixedRadix(std::vector<int>{5, 51}), rows(bytes)).vectors == 2);  // 255 codes: 254 is the last
+  CHECK(level_entropy(MixedRadix(std::vector<int>{16, 16}), rows(bytes)).vectors == 4);
+  bytes(1, 0) = 254;
+  CHECK(testing::throws_exactly<std::out_of_range>([&] {
+    return level_entropy(MixedRadix(std::vector<int>{2, 127}), rows(bytes));
+  }));
+  CHECK(level_entropy(MixedRadix(std::vector<int>{5, 51}), rows(bytes)).vectors == 3);
+}
+
 TEST_CASE("tokens of other shapes and outside the codebook are errors") {
   const MixedRadix radix(std::vector<int>{4, 5});
   const Tokens<> wide = Tokens<>::Zero(3, 3);

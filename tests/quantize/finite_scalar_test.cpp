@@ -462,6 +462,24 @@ TEST_CASE("tokens come in any integer type that holds them") {
   CHECK(testing::throws_exactly<std::invalid_argument>([&] { return huge.encode<std::uint32_t>(rows(latents)); }));
 }
 
+TEST_CASE("unsigned tokens mark masked vectors by all bits set, where that is no token") {
+  const auto z = random_normal<float>(30, 2, 44);
+  const MaskArray mask = random_mask(30, 45);
+  const auto quantizer = quantizer_of<float>(FsqDialect::lucidrains, {4, 5});
+  const Tokens<> expected = quantizer.encode(rows(z), {.mask = mask});
+  const auto bytes = quantizer.encode<std::uint8_t>(rows(z), {.mask = mask});
+  const auto words = quantizer.encode<std::uint64_t>(rows(z), {.mask = mask});
+  CHECK(same(bytes, expected.cast<std::uint8_t>()));
+  CHECK(same(words, expected.cast<std::uint64_t>()));
+  CHECK(same(quantizer.decode(bytes, {.mask = mask}), quantizer.decode(expected, {.mask = mask})));
+  CHECK(testing::throws_exactly<std::out_of_range>([&] { return quantizer.decode(bytes); }));
+  // 256 codes leave no byte to say "masked"
+  const auto full = quantizer_of<float>(FsqDialect::lucidrains, {16, 16});
+  const MaskArray all = MaskArray::Constant(30, true);
+  CHECK_NOTHROW(full.encode<std::uint8_t>(rows(z), {.mask = all}));
+  CHECK_THROWS_MESSAGE(std::invalid_argument, full.encode<std::uint8_t>(rows(z), {.mask = mask}), "8 bits");
+}
+
 TEST_CASE("tokens go to strided memory and nowhere else") {
   const auto quantizer = quantizer_of<float>(FsqDialect::lucidrains, {8, 5, 5, 5});
   const auto z = random_normal<float>(100, 4, 19);
