@@ -280,7 +280,7 @@ TEST_CASE("categorical draws follow the weights, and never take one of zero", "[
   const std::vector<double> counts = tally(7, [&] { return random.categorical(weights); });
   CHECK(counts[0] + counts[3] + counts[6] == 0);
   std::vector<double> found, expected;
-  for (const std::size_t i : {1, 2, 4, 5}) {
+  for (const std::size_t i : {1u, 2u, 4u, 5u}) {
     found.push_back(counts[i]);
     expected.push_back(weights[i] / 7.75 * static_cast<double>(draws));
   }

@@ -155,12 +155,11 @@ TEST_CASE("nearly opposite vectors: J stays orthogonal, and J e = q as far as th
       const double gain = q.norm() / e.norm();
       const RowMatrix<double> j = jacobian<double>(e, q);
       CAPTURE(seed, distance);
-      CHECK(orthogonality_error(j, gain) < rounding);
       // Unit vectors are rounded to 2^-53: relative to their sum of length s, by 2^-53 / s, which moves J e as much.
       // Below s = 2^-26 the reflection along e errs by s itself.
-      const double s = (e.normalized() + q.normalized()).norm();
-      CHECK((j * e.transpose() - q.transpose()).norm() <
-            (s < 0x1p-26 ? 1.01 * s + rounding : 1e-15 / s + rounding) * q.norm());
+      const double s = (e.normalized() + q.normalized()).norm(), plane = s < 0x1p-26 ? 1.01 * s : 1e-15 / s;
+      CHECK((j * e.transpose() - q.transpose()).norm() < (plane + rounding) * q.norm());
+      CHECK(orthogonality_error(j, gain) < rounding);
     }
   }
 }
@@ -199,7 +198,7 @@ TEST_CASE("norms as small and as large as the type holds are rotated as well as 
 #ifndef __FAST_MATH__  // which takes numbers below the smallest normal one for zero
   CHECK(jacobian_error<float>(small, (0x1p-130 * q).cast<float>()) < 2.4e-7);
 #endif
-  CHECK(jacobian_error<float>(large, (0x1p-20 * e).cast<float>()) < 2.4e-7);
+  CHECK(jacobian_error<float>(large, e.cast<float>()) < 2.4e-7);
 }
 
 #ifndef __FAST_MATH__

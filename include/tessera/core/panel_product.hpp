@@ -37,8 +37,8 @@ class PanelMatrix {
     panels_.assign(static_cast<std::size_t>(panels * width() * inputs_), Scalar(0));
     bias_.assign(static_cast<std::size_t>(panels * width()), Scalar(0));
     for (Index o = 0; o < outputs_; ++o) {
-      Scalar* panel = panels_.data() + o / width() * width() * inputs_ + o % width();
-      for (Index d = 0; d < inputs_; ++d) panel[d * width()] = weights[o][d];
+      const Index first = o / width() * width() * inputs_ + o % width();
+      for (Index d = 0; d < inputs_; ++d) panels_[static_cast<std::size_t>(first + d * width())] = weights[o][d];
       if (bias.count() != 0) bias_[static_cast<std::size_t>(o)] = row ? bias[0][o] : bias[o][0];
     }
   }

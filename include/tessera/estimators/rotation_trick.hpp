@@ -29,61 +29,98 @@
 // scaled by a power of two, so that neither huge nor tiny numbers overflow or vanish on the way.
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <cstddef>
+#include <cstring>
 #include <limits>
 #include <type_traits>
-#include <utility>
 
 #include <Eigen/Core>
 
 #include <tessera/core/batch.hpp>
 #include <tessera/core/error.hpp>
 #include <tessera/core/mask.hpp>
+#include <tessera/core/simd.hpp>
 
 namespace tessera::inline TESSERA_ISA {
 namespace detail {
 
-/// The sum of term(0) ... term(count - 1) in four interleaved partial sums: a fixed order that fills the pipeline.
-template <class Term>
-double interleaved_sum(Index count, Term term) {
-  std::array<double, 4> sums{};
-  Index d = 0;
-  for (; d + 4 <= count; d += 4) {
-    for (Index lane = 0; lane < 4; ++lane) sums[static_cast<std::size_t>(lane)] += term(d + lane);
-  }
-  for (; d < count; ++d) sums[static_cast<std::size_t>(d & 3)] += term(d);
-  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+using Doubles = simd::Vec<double>;
+
+/// A native vector of doubles from as many scalars at any address.
+template <class Scalar>
+TESSERA_INLINE Doubles load_doubles(const Scalar* from) {
+#if defined(__GNUC__) && !defined(TESSERA_PLAIN_SIMD)
+  typename simd::detail::VectorOf<Scalar, simd::lanes<double> * sizeof(Scalar)>::type scalars;
+  std::memcpy(&scalars, from, sizeof scalars);
+  return __builtin_convertvector(scalars, Doubles);
+#else
+  return Doubles::each([&](int i) { return from[i]; });
+#endif
 }
 
-/// A vector x as norm 2^exponent times a direction of length one, which is x times both factors. (Their product may
-/// overflow.)
+/// Rounds a native vector of doubles to as many scalars at any address.
+template <class Scalar>
+TESSERA_INLINE void store_doubles(Scalar* to, const Doubles& values) {
+#if defined(__GNUC__) && !defined(TESSERA_PLAIN_SIMD)
+  using Target = typename simd::detail::VectorOf<Scalar, simd::lanes<double> * sizeof(Scalar)>::type;
+  const Target scalars = __builtin_convertvector(values, Target);
+  std::memcpy(to, &scalars, sizeof scalars);
+#else
+  for (int i = 0; i < simd::lanes<double>; ++i) to[i] = static_cast<Scalar>(values[i]);
+#endif
+}
+
+/// Calls use(values, d, count) with components d ... d + count - 1 of each vector, for all of them in turn: native
+/// vectors, the last ones padded with zeros.
+template <class Scalar, std::size_t vector_count, class Use>
+TESSERA_INLINE void for_each_block(const Scalar* const (&vectors)[vector_count], Index size, Use use) {
+  constexpr Index lanes = simd::lanes<double>;
+  Doubles values[vector_count];
+  Index d = 0;
+  for (; d + lanes <= size; d += lanes) {
+    for (std::size_t v = 0; v < vector_count; ++v) values[v] = load_doubles(vectors[v] + d);
+    use(values, d, lanes);
+  }
+  if (d == size) return;
+  Scalar last[lanes] = {};
+  for (std::size_t v = 0; v < vector_count; ++v) {
+    std::copy_n(vectors[v] + d, size - d, last);
+    values[v] = load_doubles(last);
+  }
+  use(values, d, size - d);
+}
+
+/// A vector x as norm 2^exponent times a direction of length one, which is x times `scale` times `inverse_norm`. (The
+/// product of the two may overflow.)
 struct PolarForm {
   double norm = 0;  // of 2^-exponent x; 0 for the zero vector
   int exponent = 0;
-  double scale = 0;
+  double scale = 1;  // 2^-exponent
   double inverse_norm = 0;
-
-  template <class Scalar>
-  double direction(Scalar component) const {
-    return static_cast<double>(component) * scale * inverse_norm;
-  }
 };
 
-/// The exponent is that of the largest component, kept where 2^exponent and its inverse are normal numbers.
+/// The exponent is that of the largest component, kept where 2^exponent and its inverse are normal numbers; 0 for
+/// floats, whose squares neither overflow nor vanish in double.
 template <class Scalar>
 PolarForm polar_form(const Scalar* x, Index dimension) {
-  double largest = 0;
-  for (Index d = 0; d < dimension; ++d) largest = std::max(largest, std::abs(static_cast<double>(x[d])));
-  if (largest == 0) return {};
   PolarForm form;
-  form.exponent = std::clamp(std::ilogb(largest), -1000, 1000);
-  form.scale = std::ldexp(1.0, -form.exponent);
-  form.norm = std::sqrt(interleaved_sum(dimension, [&](Index d) {
-    const double scaled = static_cast<double>(x[d]) * form.scale;
-    return scaled * scaled;
-  }));
-  form.inverse_norm = 1 / form.norm;
+  if constexpr (!std::is_same_v<Scalar, float>) {
+    double largest = 0;
+    for (Index d = 0; d < dimension; ++d) largest = std::max(largest, std::abs(static_cast<double>(x[d])));
+    if (largest == 0) return form;
+    form.exponent = std::clamp(std::ilogb(largest), -1000, 1000);
+    form.scale = std::ldexp(1.0, -form.exponent);
+  }
+  const Doubles scale = simd::broadcast(form.scale);
+  Doubles squares{};
+  for_each_block({x}, dimension, [&](const auto& values, Index, Index) {
+    const Doubles scaled = values[0] * scale;
+    squares += scaled * scaled;
+  });
+  const double square = simd::reduce_add(squares);
+  form.norm = std::sqrt(square);
+  form.inverse_norm = square > 0 ? 1 / form.norm : 0;
   return form;
 }
 
@@ -96,50 +133,80 @@ class RotationTrick {
     if (dimension == 1 || from_.norm == 0) return;  // gain 1 and no rotation
     gain_ = std::min(std::ldexp(to_.norm / from_.norm, to_.exponent - from_.exponent),
                      static_cast<double>(std::numeric_limits<Scalar>::max()));
-    if (to_.norm == 0) return;
-    rotates_ = true;
-    const double square = dot([&](Index d) { return sum(d); }, [&](Index d) { return sum(d); });
-    reflection_ = square < 0x1p-52 ? 0 : 2 / square;
-    sum_along_e_ = dot([&](Index d) { return sum(d); }, [&](Index d) { return e_direction(d); });
+    rotates_ = to_.norm != 0;
   }
 
   /// J v.
   void multiply(const Scalar* v, Scalar* result) const {
     if (!rotates_) return scale(v, result);
-    const auto [along_e, along_sum] = project(v);
-    subtract(v, 2 * along_e, reflection_ * (along_sum - 2 * along_e * sum_along_e_), result);
+    const Projections p = project(v);
+    subtract(v, 2 * p.along_e, p.reflection * (p.along_sum - 2 * p.along_e * p.sum_along_e), result);
   }
 
   /// J^T g: the two reflections in the other order.
   void multiply_transposed(const Scalar* g, Scalar* result) const {
     if (!rotates_) return scale(g, result);
-    const auto [along_e, along_sum] = project(g);
-    const double sums = reflection_ * along_sum;
-    subtract(g, 2 * (along_e - sums * sum_along_e_), sums, result);
+    const Projections p = project(g);
+    const double sums = p.reflection * p.along_sum;
+    subtract(g, 2 * (p.along_e - sums * p.sum_along_e), sums, result);
   }
 
  private:
-  double e_direction(Index d) const { return from_.direction(e_[d]); }
-  double q_direction(Index d) const { return to_.direction(q_[d]); }
-  double sum(Index d) const { return e_direction(d) + q_direction(d); }
+  struct Projections {
+    double reflection;   // 2 / |e^ + q^|^2, or 0 for opposite directions
+    double sum_along_e;  // (e^ + q^).e^: half of |e^ + q^|^2, but for the rounding that orthogonality rests on
+    double along_e;      // e^.v
+    double along_sum;    // (e^ + q^).v
+  };
 
-  template <class A, class B>
-  double dot(A a, B b) const {
-    return interleaved_sum(dimension_, [&](Index d) { return a(d) * b(d); });
+  /// e^ and e^ + q^ of some components. Whoever asks must get the same bits, or the reflections are none: through
+  /// registers, no compiler fuses the last product with the sum in one place and not in another.
+  struct Directions {
+    Doubles e, sum;
+  };
+  struct Scales {
+    Doubles e, e_inverse, q, q_inverse;
+  };
+  TESSERA_INLINE static Directions directions(const Scales& scales, const Doubles& e, const Doubles& q) {
+    Doubles e_direction = e * scales.e * scales.e_inverse, q_direction = q * scales.q * scales.q_inverse;
+    simd::keep_in_register(e_direction);
+    simd::keep_in_register(q_direction);
+    Doubles sum = e_direction + q_direction;
+    simd::keep_in_register(sum);
+    return {e_direction, sum};
+  }
+  Scales scales() const {
+    return {simd::broadcast(from_.scale), simd::broadcast(from_.inverse_norm), simd::broadcast(to_.scale),
+            simd::broadcast(to_.inverse_norm)};
   }
 
-  /// e^.v and (e^ + q^).v
-  std::pair<double, double> project(const Scalar* v) const {
-    const auto value = [&](Index d) { return static_cast<double>(v[d]); };
-    return {dot([&](Index d) { return e_direction(d); }, value), dot([&](Index d) { return sum(d); }, value)};
+  Projections project(const Scalar* v) const {
+    const Scales s = scales();
+    Doubles square{}, sum_along_e{}, along_e{}, along_sum{};
+    for_each_block({e_, q_, v}, dimension_, [&](const auto& values, Index, Index) {
+      const Directions direction = directions(s, values[0], values[1]);
+      square += direction.sum * direction.sum;
+      sum_along_e += direction.sum * direction.e;
+      along_e += direction.e * values[2];
+      along_sum += direction.sum * values[2];
+    });
+    const double length = simd::reduce_add(square);
+    return {length < 0x1p-52 ? 0 : 2 / length, simd::reduce_add(sum_along_e), simd::reduce_add(along_e),
+            simd::reduce_add(along_sum)};
   }
 
   /// gain (v - es e^ - sums (e^ + q^))
   void subtract(const Scalar* v, double es, double sums, Scalar* result) const {
-    for (Index d = 0; d < dimension_; ++d) {
-      const double e = e_direction(d);
-      result[d] = static_cast<Scalar>(gain_ * (static_cast<double>(v[d]) - es * e - sums * (e + q_direction(d))));
-    }
+    const Scales s = scales();
+    const Doubles e_factor = simd::broadcast(es), sum_factor = simd::broadcast(sums), gain = simd::broadcast(gain_);
+    for_each_block({e_, q_, v}, dimension_, [&](const auto& values, Index d, Index count) {
+      const Directions direction = directions(s, values[0], values[1]);
+      const Doubles block = gain * (values[2] - e_factor * direction.e - sum_factor * direction.sum);
+      if (count == simd::lanes<double>) return store_doubles(result + d, block);
+      Scalar last[simd::lanes<double>];
+      store_doubles(last, block);
+      std::copy_n(last, count, result + d);
+    });
   }
 
   void scale(const Scalar* v, Scalar* result) const {
@@ -153,8 +220,6 @@ class RotationTrick {
   PolarForm to_;
   bool rotates_ = false;
   double gain_ = 1;
-  double reflection_ = 0;   // 2 / |e^ + q^|^2, or 0 for opposite directions
-  double sum_along_e_ = 0;  // (e^ + q^).e^, which is |e^ + q^|^2 / 2 but for the rounding that must be shared
 };
 
 template <class Scalar>
