@@ -108,7 +108,7 @@ TEST_CASE("a single row or column is a batch in both readings", "[batch]") {
   CHECK_THROWS_AS(rows(matrix.row(2)), std::invalid_argument);
 }
 
-TEST_CASE("a layout in which features are not contiguous is refused with the right call", "[batch]") {
+TEST_CASE("matrices: a layout in which features are not contiguous is refused with the right call", "[batch]") {
   ColumnMatrix by_columns = ColumnMatrix::Zero(3, 4);
   RowMatrix<float> by_rows = RowMatrix<float>::Zero(3, 4);
   CHECK(message_of<std::invalid_argument>([&] { rows(by_columns); }) ==

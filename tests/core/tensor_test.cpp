@@ -213,7 +213,7 @@ TEST_CASE("the into forms write to the caller's memory", "[tensor]") {
   CHECK(memory[120] == -1.0f);
 }
 
-TEST_CASE("a layout in which features are not contiguous is refused with the right call", "[tensor]") {
+TEST_CASE("tensors: a layout in which features are not contiguous is refused with the right call", "[tensor]") {
   auto rows = row(2, 3, 4, 5);
   auto columns = column(2, 3, 4, 5);
   CHECK(message_of<std::invalid_argument>([&] { tessera::axis(rows, 1); }) ==

@@ -319,7 +319,7 @@ TEST_CASE("a block beyond its values is refused, so that no two streams mean the
   }
 }
 
-TEST_CASE("wrong arguments are named", "[bit_packing]") {
+TEST_CASE("packing: wrong arguments are named", "[bit_packing]") {
   const std::vector<std::int64_t> values = {0, 9, 10, -1};
   CHECK_THROWS_MESSAGE(std::out_of_range, pack_radix<std::int64_t>(values, 10),
                        "pack_radix: expected values from 0 to 9, found 10 at position 2");

@@ -182,7 +182,7 @@ TEST_CASE("the locale does not matter", "[csv]") {
   std::setlocale(LC_ALL, before.c_str());
 }
 
-TEST_CASE("wrong arguments are named", "[csv]") {
+TEST_CASE("CSV: wrong arguments are named", "[csv]") {
   for (const char separator : {'1', 'e', '.', '-', '+', '"', '\n', '\r', '\0', '\xC3'}) {
     CHECK_THROWS_MESSAGE(std::invalid_argument, parse_csv<double>("1", "a", {.separator = separator}),
                          "parse_csv: expected a separator such as ',', ';' or a tab, found byte 0x");

@@ -193,7 +193,7 @@ TEST_CASE("a matrix has one or two axes; one is a column", "[npy]") {
                          "a: expected an array of 1 or 2 axes, found ");
 }
 
-TEST_CASE("headers as other writers lay them out are read", "[npy]") {
+TEST_CASE("arrays: headers as other writers lay them out are read", "[npy]") {
   for (const std::string text : {"{\"shape\":(2,),\"descr\":\"|u1\",\"fortran_order\":False}",
                                  "{'shape': (2L,), 'fortran_order': False, 'descr': '|u1',}",
                                  "  { 'descr' : '|u1' , 'fortran_order' : True , 'shape' : ( 2 , ) }  \n",
@@ -239,7 +239,7 @@ TEST_CASE("what is infinite or not a number in the file stays so", "[npy]") {
   }
 }
 
-TEST_CASE("files that are not well-formed are refused with the reason", "[npy]") {
+TEST_CASE("arrays: files that are not well-formed are refused with the reason", "[npy]") {
   const auto header_error = [](const std::string& text) { return parse_error(npy(text, {1, 2})); };
   CHECK(parse_error({}) == "a.npy: expected 6 bytes of magic at byte 0, found 0 (truncated?)");
   CHECK(parse_error({'P', 'K', 3, 4, 5, 6, 7, 8}) == "a.npy: expected a .npy file, found another first six bytes");
@@ -298,7 +298,7 @@ TEST_CASE("sizes that nothing vouches for are refused before memory is set aside
   CHECK(testing::contains(parse_error(bytes), "expected 4294967295 bytes of header"));
 }
 
-TEST_CASE("every beginning of a file is refused", "[npy]") {
+TEST_CASE("arrays: every beginning of a file is refused", "[npy]") {
   for (const Bytes& bytes : {format_npy(RowMatrix<float>::Ones(2, 2)), npy("|u1", true, "(2, 2)", {1, 2, 3, 4})}) {
     for (std::size_t size = 0; size < bytes.size(); ++size)
       CHECK_FALSE(parse_error(Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size))).empty());

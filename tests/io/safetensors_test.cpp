@@ -129,7 +129,7 @@ TEST_CASE("what would not be well-formed is not added, and nothing changes", "[s
   CHECK(format_safetensors(file) == before);
 }
 
-TEST_CASE("headers as other writers lay them out are read", "[safetensors]") {
+TEST_CASE("safetensors: headers as other writers lay them out are read", "[safetensors]") {
   const Safetensors file = parsed(
       " {\t\"x\" : {\"data_offsets\":[0,2],\r\n\"shape\":[ 2 ],\"dtype\":\"U8\"} ,"
       "\"__metadata__\":{\"\\u00e9\\ud83d\\ude00\\/\\b\\f\\r\\t\\\\\":\"\\u0041\xC3\xA9\"}}   ",
@@ -163,7 +163,7 @@ TEST_CASE("texts of any kind survive as names and metadata", "[safetensors]") {
   CHECK(read.metadata(all) == all);
 }
 
-TEST_CASE("files that are not well-formed are refused with the reason", "[safetensors]") {
+TEST_CASE("safetensors: files that are not well-formed are refused with the reason", "[safetensors]") {
   const auto contains = [](const std::string& error, const std::string& part) {
     return error.rfind("m.safetensors: ", 0) == 0 && testing::contains(error, part);
   };
@@ -240,7 +240,7 @@ TEST_CASE("gaps, overlaps and names that appear twice are refused", "[safetensor
   CHECK(testing::contains(two("x", "2", "4"), "expected the tensor 'x' once, found it twice"));
 }
 
-TEST_CASE("every beginning of a file is refused", "[safetensors]") {
+TEST_CASE("safetensors: every beginning of a file is refused", "[safetensors]") {
   const Bytes bytes = format_safetensors(example());
   for (std::size_t size = 0; size < bytes.size(); ++size)
     CHECK_FALSE(parse_error(Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size))).empty());

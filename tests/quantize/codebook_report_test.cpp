@@ -241,7 +241,7 @@ TEST_CASE("the text has a line for each fact", "[codebook_report]") {
   CHECK_FALSE(tessera::codebook_report_text(codebook_report(rows(codes))).empty());
 }
 
-TEST_CASE("wrong arguments are named", "[codebook_report]") {
+TEST_CASE("reports: wrong arguments are named", "[codebook_report]") {
   const auto codes = testing::random_normal<float>(6, 2, 19);
   auto batch = testing::random_normal<float>(30, 2, 20);
   Tokens<> tokens = random_tokens(30, 6, 21);

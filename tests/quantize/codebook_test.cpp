@@ -419,7 +419,7 @@ TEST_CASE("a state is set whole", "[codebook]") {
   CHECK(searches_its_codes(codebook));
 }
 
-TEST_CASE("wrong arguments are named, and nothing changes", "[codebook]") {
+TEST_CASE("codebooks: wrong arguments are named, and nothing changes", "[codebook]") {
   const auto codes = testing::random_normal<float>(5, 3, 30);
   const auto build = [](const RowMatrix<float>& given, CodebookOptions options = {}) {
     return Codebook<float>(tessera::rows(given), options);

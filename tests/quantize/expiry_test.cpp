@@ -289,7 +289,7 @@ TEST_CASE("cosine: directions become codes, and zero vectors do not", "[expiry]"
   CHECK(codebook.usage()[k] == Catch::Approx(0.5 / (1 - 0.1 / 4)));  // two vectors a step on four codes
 }
 
-TEST_CASE("wrong arguments are named, and nothing changes", "[expiry]") {
+TEST_CASE("expiry: wrong arguments are named, and nothing changes", "[expiry]") {
   HalfDead<float> data;
   const auto before = data.codebook;
   Random random(14);

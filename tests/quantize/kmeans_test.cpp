@@ -327,7 +327,7 @@ TEST_CASE("the result depends on the seed and not on threads", "[kmeans]") {
   }
 }
 
-TEMPLATE_TEST_CASE("masked vectors are as if absent", "[kmeans]", float, double) {
+TEMPLATE_TEST_CASE("k-means: masked vectors are as if absent", "[kmeans]", float, double) {
   auto batch = testing::random_normal<TestType>(120, 3, 13);
   const auto mask = testing::random_mask(120, 14);
   for (Index i = 0; i < 120; ++i) {
@@ -425,7 +425,7 @@ TEST_CASE("huge and tiny vectors", "[kmeans]") {
   }
 }
 
-TEST_CASE("wrong arguments are named", "[kmeans]") {
+TEST_CASE("k-means: wrong arguments are named", "[kmeans]") {
   auto batch = testing::random_normal<float>(30, 3, 20);
   const auto message = [&](const KMeansOptions& options) {
     return testing::message_of<std::invalid_argument>([&] { tessera::kmeans(tessera::rows(batch), options); });

@@ -258,7 +258,7 @@ TEST_CASE("losses and the parameters of the inner quantizer take part") {
   CHECK(losses_only.grad_parameters.output.weights.rows() == 7);
 }
 
-TEST_CASE("masked vectors are as if absent") {
+TEST_CASE("projections: masked vectors are as if absent") {
   const auto projected = make<double>(9);
   const Index count = 50;
   const MaskArray mask = random_mask(count, 130);

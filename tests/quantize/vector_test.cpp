@@ -769,7 +769,7 @@ TEST_CASE("options out of range are refused", "[vector]") {
   CHECK_THROWS_MESSAGE(std::invalid_argument, quantizer_of(codes, {.metric = Metric::cosine}), "zero at code 2");
 }
 
-TEST_CASE("wrong arguments are named", "[vector]") {
+TEST_CASE("vector quantizers: wrong arguments are named", "[vector]") {
   auto quantizer = quantizer_of(testing::random_normal<float>(257, 4, 58), {.learning = CodebookLearning::gradient});
   const auto batch = testing::random_normal<float>(10, 4, 59), narrow = testing::random_normal<float>(100, 3, 60);
   const auto result = quantizer.forward(tessera::rows(batch));
