@@ -23,6 +23,9 @@
 #include <tessera/core/thread_pool.hpp>
 #include <tessera/core/version.hpp>
 
+#include <tessera/fft/convolution.hpp>
+#include <tessera/fft/signal.hpp>
+
 #include <tessera/estimators/estimator.hpp>
 #include <tessera/estimators/rotation_trick.hpp>
 #include <tessera/estimators/straight_through.hpp>

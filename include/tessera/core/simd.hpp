@@ -211,11 +211,38 @@ TESSERA_INLINE void keep_in_register([[maybe_unused]] V& vector) {
 #endif
 }
 
-/// a * b + c, in one rounding where the target has a fused multiply-add.
+/// a * b + c, in one rounding where the target has a fused multiply-add. By intrinsics on x86: left to itself GCC fuses
+/// some chains and not others (tuned for Zen it avoids chains of sums), and results would depend on the loop around.
 template <class V>
 TESSERA_INLINE V multiply_add(const V& a, const V& b, const V& c) {
   return a * b + c;
 }
+
+#if defined(__GNUC__) && !defined(TESSERA_PLAIN_SIMD) && defined(__FMA__)
+TESSERA_INLINE ShortVec<float> multiply_add(const ShortVec<float>& a, const ShortVec<float>& b,
+                                            const ShortVec<float>& c) {
+  return _mm_fmadd_ps(a, b, c);
+}
+TESSERA_INLINE ShortVec<double> multiply_add(const ShortVec<double>& a, const ShortVec<double>& b,
+                                             const ShortVec<double>& c) {
+  return _mm_fmadd_pd(a, b, c);
+}
+#if defined(__AVX512F__)
+TESSERA_INLINE Vec<float> multiply_add(const Vec<float>& a, const Vec<float>& b, const Vec<float>& c) {
+  return _mm512_fmadd_ps(a, b, c);
+}
+TESSERA_INLINE Vec<double> multiply_add(const Vec<double>& a, const Vec<double>& b, const Vec<double>& c) {
+  return _mm512_fmadd_pd(a, b, c);
+}
+#else
+TESSERA_INLINE Vec<float> multiply_add(const Vec<float>& a, const Vec<float>& b, const Vec<float>& c) {
+  return _mm256_fmadd_ps(a, b, c);
+}
+TESSERA_INLINE Vec<double> multiply_add(const Vec<double>& a, const Vec<double>& b, const Vec<double>& c) {
+  return _mm256_fmadd_pd(a, b, c);
+}
+#endif
+#endif
 
 /// Lane by lane `mask ? a : b`; every lane of `mask` is all ones or all zeros.
 template <class V, class M>
