@@ -282,6 +282,18 @@ class RightAngle {
     }
   }
 
+  /// Spectra stream from far away, one after the other: what follows those of these four vectors 4 KiB later is
+  /// fetched.
+  static TESSERA_INLINE void prefetch([[maybe_unused]] const Scalar* spectrum) {
+#if defined(__GNUC__)
+    const char* ahead = reinterpret_cast<const char*>(spectrum) + 4096;
+    TESSERA_UNROLL
+    for (int line = 0; line < 8 * lanes * static_cast<int>(sizeof(Scalar)) / 64; ++line) {
+      __builtin_prefetch(ahead + 64 * line);
+    }
+#endif
+  }
+
   static TESSERA_INLINE void load_four(Lanes (&v)[4], const Scalar* from) {
     TESSERA_UNROLL
     for (int i = 0; i < 4; ++i) v[i] = load_complex(from + 2 * lanes * i);
@@ -304,6 +316,7 @@ class RightAngle {
         load_four(v, work + 2 * n);
         split_vectors(v, table);
         if constexpr (inverse) {
+          prefetch(spectrum + 2 * n);
           TESSERA_UNROLL
           for (int i = 0; i < 4; ++i) {
             Lanes k = load_factor(spectrum + 2 * n, i);

@@ -37,7 +37,7 @@ struct Turn {
 };
 
 /// The level of factor `i`, and its group 2h in that level.
-constexpr int factor_level(int i) { return std::bit_width(static_cast<unsigned>(i)); }
+constexpr int factor_level(int i) { return static_cast<int>(std::bit_width(static_cast<unsigned>(i))); }
 constexpr int factor_group(int i) { return i == 0 ? 0 : 2 * (i - (1 << (factor_level(i) - 1))); }
 
 /// The angle of factor `i` for a ring of angle `ring`.

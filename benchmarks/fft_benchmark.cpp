@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 the tessera authors
+//
+// Transforms and convolutions; the cases are listed in benchmarks/fft/.
+
+#include "fft/convolution_cases.hpp"
+#include "support/main.hpp"
+
+int main(int argc, char** argv) {
+  tessera::benchmarks::register_convolution();
+  return tessera::benchmarks::run(argc, argv);
+}
