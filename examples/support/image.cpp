@@ -25,6 +25,27 @@ void paste(const Image& image, Image& target, Index x, Index y) {
     std::copy_n(image.pixel(0, row), 3 * image.width, target.pixel(x, y + row));
 }
 
+/// Whether the bytes of a JPEG reach its end-of-image marker (ISO/IEC 10918-1, annex B). stb does not mind if they do
+/// not, and makes up the rest.
+bool is_complete_jpeg(const tessera::Bytes& bytes) {
+  std::size_t place = 2;  // after the start-of-image marker
+  while (place + 1 < bytes.size()) {
+    const int marker = bytes[place + 1];
+    const bool in_data = bytes[place] != 0xff || marker == 0x00 || (marker >= 0xd0 && marker <= 0xd7);
+    if (in_data || marker == 0xff) {
+      ++place;  // entropy-coded data, escaped bytes and restart markers in it, or padding before a marker
+    } else if (marker == 0xd9) {
+      return true;
+    } else {
+      if (place + 3 >= bytes.size()) return false;
+      place += 2 + static_cast<std::size_t>(bytes[place + 2] << 8 | bytes[place + 3]);  // a segment and its length
+    }
+  }
+  return false;
+}
+
+bool is_jpeg(const tessera::Bytes& bytes) { return bytes.size() > 2 && bytes[0] == 0xff && bytes[1] == 0xd8; }
+
 }  // namespace
 
 Image read_image(const std::filesystem::path& path) {
@@ -37,6 +58,8 @@ Image read_image(const std::filesystem::path& path) {
     raise<FileError>("{}: expected a picture (PNG or JPEG), found something else", path.string());
   if (Index{width} * height > largest_picture)
     raise<FileError>("{}: expected at most {} pixels, found {} x {}", path.string(), largest_picture, width, height);
+  if (is_jpeg(bytes) && !is_complete_jpeg(bytes))
+    raise<FileError>("{}: expected the whole of a JPEG, found no end (truncated?)", path.string());
   const std::unique_ptr<stbi_uc, void (*)(void*)> decoded(
       stbi_load_from_memory(bytes.data(), size, &width, &height, &channels, 3), stbi_image_free);
   if (decoded == nullptr)

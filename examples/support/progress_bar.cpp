@@ -26,7 +26,16 @@ ProgressBar::~ProgressBar() { erase(); }
 
 void ProgressBar::advance(Index steps) {
   const std::lock_guard lock(mutex_);
-  done_ = std::min(done_ + steps, total_);
+  update(done_ + steps);
+}
+
+void ProgressBar::set(Index done) {
+  const std::lock_guard lock(mutex_);
+  update(done);
+}
+
+void ProgressBar::update(Index done) {
+  done_ = std::min(done, total_);
   const double time = now();
   if (terminal_) {
     if (time - drawn_ > 0.1 || done_ == total_) draw(time);

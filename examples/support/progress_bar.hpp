@@ -24,10 +24,13 @@ class ProgressBar {
 
   /// So many more steps are done.
   void advance(Index steps = 1);
+  /// So many are done by now.
+  void set(Index done);
   /// A line of its own, which stays.
   void line(const std::string& text);
 
  private:
+  void update(Index done);
   void draw(double now);
   void erase();
 

@@ -18,11 +18,11 @@
 
 #include <fmt/core.h>
 
-#include <tessera/core/error.hpp>
 #include <tessera/core/isa.hpp>
 #include <tessera/core/thread_pool.hpp>
 
 #include "support/clock.hpp"
+#include "support/files.hpp"
 #include "support/program.hpp"
 #include "support/progress_bar.hpp"
 #include "tokenize_image/comparison.hpp"
@@ -34,11 +34,8 @@ namespace examples {
 namespace {
 
 Picture load_input(const TrainOptions& options) {
-  if (options.input == TrainOptions().input && !std::filesystem::exists(options.input))
-    tessera::raise<tessera::FileError>(
-        "{}: expected the photograph of the package xplanet-images; install it, or name a picture with --input",
-        options.input.string());
-  Picture picture = load_picture(options.input, options.patch);
+  const bool default_input = options.input == photograph_path;
+  Picture picture = load_picture(default_input ? photograph() : options.input, options.patch);
   fmt::print("{}: {} x {} pixels, {} patches of {} x {}\n", options.input.string(), picture.grid.width,
              picture.grid.height, picture.grid.count(), picture.grid.patch, picture.grid.patch);
   std::fflush(stdout);

@@ -10,8 +10,8 @@
 #include <tessera/quantize/finite_scalar.hpp>
 #include <tessera/quantize/vector.hpp>
 
+#include "support/patches.hpp"
 #include "tokenize_image/options.hpp"
-#include "tokenize_image/patches.hpp"
 #include "tokenize_image/perceptron.hpp"
 
 namespace examples {

@@ -26,7 +26,7 @@ void add_train_options(CLI::App& app, TrainOptions& options) {
   app.add_option("--steps", options.steps, "steps of training; more of them make better pictures")
       ->capture_default_str()
       ->check(CLI::Range(Index{1}, Index{1} << 40));
-  app.add_option("--seed", options.seed, "of all random numbers")->capture_default_str();
+  app.add_option("--seed", options.seed, "of all random numbers")->capture_default_str()->check(CLI::NonNegativeNumber);
 }
 
 }  // namespace

@@ -7,13 +7,13 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
-#include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include <tessera/core/execution.hpp>
+
+#include "support/files.hpp"
 
 namespace examples {
 
@@ -38,7 +38,7 @@ const char* kind_name(Kind kind);
 Kind kind_named(const std::string& name);
 
 struct TrainOptions {
-  std::filesystem::path input = "/usr/share/xplanet/images/earth.jpg";
+  std::filesystem::path input = photograph_path;
   std::filesystem::path output = "tokenize_image-output";
   std::string quantizer = "all";
   Index codebook_size = 0;  // 0: the default sizes when comparing, 1024 for a single quantizer

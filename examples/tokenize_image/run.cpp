@@ -7,16 +7,14 @@
 #include <limits>
 #include <span>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <variant>
 
-#include <tessera/core/error.hpp>
 #include <tessera/core/random.hpp>
 #include <tessera/core/reductions.hpp>
-#include <tessera/io/file.hpp>
 
 #include "support/clock.hpp"
+#include "support/files.hpp"
 #include "tokenize_image/model_file.hpp"
 #include "tokenize_image/training.hpp"
 
@@ -122,19 +120,6 @@ nlohmann::ordered_json to_json(const Summary& summary) {
           {"tokens_per_second_encode", summary.tokens_per_second_encode},
           {"train_seconds", summary.train_seconds},
           {"seed", summary.seed}};
-}
-
-void write_json(const std::filesystem::path& path, const nlohmann::ordered_json& value) {
-  const std::string text = value.dump(2) + "\n";
-  tessera::write_file(path, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
-}
-
-void make_folder(const std::filesystem::path& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (!std::filesystem::is_directory(path))
-    tessera::raise<tessera::FileError>("{}: cannot make this folder ({})", path.string(),
-                                       error ? error.message() : "something else stands there");
 }
 
 }  // namespace examples

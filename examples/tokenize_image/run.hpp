@@ -12,8 +12,8 @@
 
 #include <tessera/core/progress.hpp>
 
+#include "support/patches.hpp"
 #include "tokenize_image/options.hpp"
-#include "tokenize_image/patches.hpp"
 
 namespace examples {
 
@@ -61,11 +61,5 @@ Summary run_cell(const Picture& picture, const Cell& cell, const TrainOptions& o
                  const std::filesystem::path& folder, tessera::Progress progress = {});
 
 nlohmann::ordered_json to_json(const Summary& summary);
-
-/// Writes a JSON file, all or nothing.
-void write_json(const std::filesystem::path& path, const nlohmann::ordered_json& value);
-
-/// Makes a folder and those it lies in. Throws tessera::FileError when it cannot.
-void make_folder(const std::filesystem::path& path);
 
 }  // namespace examples

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Copyright (c) 2026 the tessera authors
-#include "tokenize_image/patches.hpp"
+#include "support/patches.hpp"
 
 #include <algorithm>
 #include <cmath>
