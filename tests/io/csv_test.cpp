@@ -143,6 +143,11 @@ TEST_CASE("what is too small becomes zero, what is too large is an error", "[csv
     CHECK(values(text)(0) == 0);
   }
   CHECK(parse_csv<float>("1e-60", "a").values(0) == 0);
+  const std::string zeros(400, '0');  // the exponent alone does not tell
+  CHECK(values("0." + zeros + "1e5")(0) == 0);
+  CHECK(values("-0." + zeros + "1")(0) == 0);
+  CHECK(testing::contains(parse_error("1" + zeros + "e-5"), "expected a number in the range"));
+  CHECK(testing::contains(parse_error("1" + zeros + ".0"), "expected a number in the range"));
   CHECK(parse_error("1,1e400") ==
         "a.csv: line 1, column 2: expected a number in the range of the type of 8 bytes asked for, found '1e400'");
   for (const char* text : {"1e99999999999999999999", "-1e400", "0.001e400", "+1e309"})

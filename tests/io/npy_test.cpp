@@ -30,11 +30,12 @@ namespace testing = tessera::testing;
 
 /// A file written by hand: the header's text as given, the data after it.
 Bytes npy(const std::string& text, const Bytes& data, int version = 1) {
-  Bytes bytes = {0x93, 'N', 'U', 'M', 'P', 'Y', static_cast<std::uint8_t>(version), 0};
-  for (int i = 0; i < (version == 1 ? 2 : 4); ++i) bytes.push_back(static_cast<std::uint8_t>(text.size() >> (8 * i)));
-  bytes.insert(bytes.end(), text.begin(), text.end());
-  bytes.insert(bytes.end(), data.begin(), data.end());
-  return bytes;
+  std::string bytes = "\x93NUMPY";
+  bytes += {static_cast<char>(version), '\0'};
+  for (int i = 0; i < (version == 1 ? 2 : 4); ++i) bytes += static_cast<char>((text.size() >> (8 * i)) & 0xFF);
+  bytes += text;
+  bytes.append(data.begin(), data.end());
+  return {bytes.begin(), bytes.end()};
 }
 
 Bytes npy(const std::string& type, bool fortran, const std::string& shape, const Bytes& data) {

@@ -74,7 +74,7 @@ TESSERA_INLINE void store_doubles(Scalar* to, const Doubles& values) {
 /// Calls use(values, d, count) with components d ... d + count - 1 of each vector, for all of them in turn: native
 /// vectors, the last ones padded with zeros.
 template <class Scalar, std::size_t vector_count, class Use>
-TESSERA_INLINE void for_each_block(const Scalar* const (&vectors)[vector_count], Index size, Use use) {
+TESSERA_INLINE void for_each_native(const Scalar* const (&vectors)[vector_count], Index size, Use use) {
   constexpr Index lanes = simd::lanes<double>;
   Doubles values[vector_count];
   Index d = 0;
@@ -114,7 +114,7 @@ PolarForm polar_form(const Scalar* x, Index dimension) {
   }
   const Doubles scale = simd::broadcast(form.scale);
   Doubles squares{};
-  for_each_block({x}, dimension, [&](const auto& values, Index, Index) {
+  for_each_native({x}, dimension, [&](const auto& values, Index, Index) {
     const Doubles scaled = values[0] * scale;
     squares += scaled * scaled;
   });
@@ -183,7 +183,7 @@ class RotationTrick {
   Projections project(const Scalar* v) const {
     const Scales s = scales();
     Doubles square{}, sum_along_e{}, along_e{}, along_sum{};
-    for_each_block({e_, q_, v}, dimension_, [&](const auto& values, Index, Index) {
+    for_each_native({e_, q_, v}, dimension_, [&](const auto& values, Index, Index) {
       const Directions direction = directions(s, values[0], values[1]);
       square += direction.sum * direction.sum;
       sum_along_e += direction.sum * direction.e;
@@ -199,7 +199,7 @@ class RotationTrick {
   void subtract(const Scalar* v, double es, double sums, Scalar* result) const {
     const Scales s = scales();
     const Doubles e_factor = simd::broadcast(es), sum_factor = simd::broadcast(sums), gain = simd::broadcast(gain_);
-    for_each_block({e_, q_, v}, dimension_, [&](const auto& values, Index d, Index count) {
+    for_each_native({e_, q_, v}, dimension_, [&](const auto& values, Index d, Index count) {
       const Directions direction = directions(s, values[0], values[1]);
       const Doubles block = gain * (values[2] - e_factor * direction.e - sum_factor * direction.sum);
       if (count == simd::lanes<double>) return store_doubles(result + d, block);
