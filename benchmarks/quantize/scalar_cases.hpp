@@ -6,9 +6,10 @@
 //
 //   fsq_encode/LEVELS/N            float32 in, int32 tokens out; counter `bytes`: bytes read plus bytes written
 //   fsq_encode_threads/LEVELS/N    the same on two threads
-//   fsq_encode_eigen/LEVELS/N      Eigen: the formula with tanh on whole arrays, row by row in blocks that stay in
-//   cache fsq_decode/LEVELS/N            tokens to codes fsq_training/LEVELS/N          codes and tokens, then the
-//   gradient of the input fsq_training_eigen/LEVELS/N    the same by the formula and its derivative
+//   fsq_encode_eigen/LEVELS/N      Eigen: the formula with tanh on whole arrays, in blocks that stay in the cache
+//   fsq_decode/LEVELS/N            tokens to codes; counter `bytes` likewise
+//   fsq_training/LEVELS/N          codes and tokens, then the gradient of the input; counter `bytes` likewise
+//   fsq_training_eigen/LEVELS/N    the same by the formula and its derivative
 
 #include <algorithm>
 #include <cmath>
@@ -74,6 +75,9 @@ inline void fsq_training(benchmark::State& state, ScalarShape shape) {
     quantizer.backward_into(rows(latents), result, {.codes = rows(grad_codes)}, gradients);
     benchmark::ClobberMemory();
   }
+  // read: latents twice, tokens, gradients; written: codes, tokens, gradients
+  const double scalars = static_cast<double>(latents.size()), tokens = static_cast<double>(latents.rows());
+  set_rate(state, "bytes", 5 * sizeof(float) * scalars + 2 * sizeof(std::int64_t) * tokens);
 }
 
 /// round(h tanh(z + s) - o), as published.

@@ -92,7 +92,6 @@ class FsqEncoder {
   void prepare(Work& work) const {
     work.rows.resize(static_cast<std::size_t>(dimension_ * chunk));
     work.parts.resize(parts_.size() * static_cast<std::size_t>(chunk));
-    work.packed.assign(static_cast<std::size_t>(dimension_ * chunk + Rows::overrun), Scalar(0));
   }
 
   /// Encodes vectors first ... first + count - 1, at most a chunk: work.parts gets the parts of their tokens and, with
@@ -103,15 +102,17 @@ class FsqEncoder {
     if (Rows::readable(batch, first, padded) && all_valid(mask, first, count)) {
       Rows::read(batch[first], batch.stride(), dimension_, padded, work.rows.data());
     } else {
+      work.packed.resize(static_cast<std::size_t>(dimension_ * chunk + Rows::overrun));
       pack(batch, mask, first, count, padded, work.packed.data());
       Rows::read(work.packed.data(), dimension_, dimension_, padded, work.rows.data());
     }
+    const bool comes_next = in_one_piece(batch, first + 2 * count, count);
     Keys bad{};
     Key* parts = work.parts.data();
     for (const FsqPart& part : parts_) {
       for (Index d = part.first; d < part.last; ++d) {
         const Axis& axis = axes_[static_cast<std::size_t>(d)];
-        prefetch<false>(batch, first + 2 * count + d * count / dimension_, count / dimension_);
+        if (comes_next) prefetch<false>(batch[first + 2 * count] + d * count, count);
         const Row row{work.rows.data() + d * chunk, parts, padded, d == part.first};
         if (axis.sorted.empty()) {
           compare<with_codes>(axis, row, bad);
@@ -127,7 +128,7 @@ class FsqEncoder {
   /// The tokens of what was encoded, into vectors first ... first + count - 1.
   template <class Token>
   void write_tokens(const Work& work, Batch<Token> all_tokens, Index first, Index count) const {
-    prefetch<true>(all_tokens, first + 2 * count, count);
+    if (in_one_piece(all_tokens, first + 2 * count, count)) prefetch<true>(all_tokens[first + 2 * count], count);
     const Batch<Token> tokens = all_tokens.slice(first, first + count);
     const Key* part = work.parts.data();
     if (std::is_same_v<Token, Key> && parts_.size() == 1 && tokens.contiguous()) {
@@ -149,7 +150,7 @@ class FsqEncoder {
   }
 
   void write_codes(const Work& work, Batch<Scalar> codes, Index first, Index count) const {
-    prefetch<true>(codes, first + 2 * count, count);
+    if (in_one_piece(codes, first + 2 * count, count)) prefetch<true>(codes[first + 2 * count], count * dimension_);
     Rows::write(work.rows.data(), dimension_, codes[first], codes.stride(), count);
   }
 
@@ -212,12 +213,24 @@ class FsqEncoder {
     return magnitude ^ (pattern >> static_cast<int>(8 * sizeof(Key) - 1));
   }
 
-  /// level + 1 where a > b. A mask counts as -1, but costs an instruction more where masks have registers of their own.
+  // A mask counts as -1, so that sums of masks are levels negated. Where masks have registers of their own, adding one
+  // under a mask is an instruction less.
+  static constexpr bool counts_up = simd::native_bytes == 64;
+
   static TESSERA_INLINE void count_above(const Keys& a, const Keys& b, Keys& level) {
-    if constexpr (simd::native_bytes == 64) {
+    if constexpr (counts_up) {
       level = simd::select(a > b, level + simd::broadcast<Key>(1), level);
     } else {
-      level -= a > b;
+      level += a > b;
+    }
+  }
+
+  static TESSERA_INLINE void add_levels(const Keys& counted, const Keys& weight, Key* part, bool begins) {
+    if (begins) {
+      simd::store(part, counts_up ? counted : -counted);  // the first weight is one
+    } else {
+      const Keys sum = simd::load(static_cast<const Key*>(part));
+      simd::store(part, counts_up ? sum + counted * weight : sum - counted * weight);
     }
   }
 
@@ -283,14 +296,6 @@ class FsqEncoder {
       }
     }
     found_bad = bad;
-  }
-
-  static TESSERA_INLINE void add_levels(const Keys& level, const Keys& weight, Key* part, bool begins) {
-    if (begins) {
-      simd::store(part, level);  // the first weight is one
-    } else {
-      simd::store(part, simd::load(static_cast<const Key*>(part)) + level * weight);
-    }
   }
 
   template <bool with_codes>

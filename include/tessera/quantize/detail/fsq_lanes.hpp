@@ -18,16 +18,21 @@
 namespace tessera::inline TESSERA_ISA {
 namespace detail {
 
-/// Asks for vectors first ... first + count - 1, so that memory works while something else is computed: to read them,
-/// or with for_writing to have their lines when results are stored.
+/// Asks for `scalars` scalars from `from` on, so that memory works while something else is computed: to read them, or
+/// with for_writing to have their lines when results are stored.
 template <bool for_writing, class Scalar>
-TESSERA_INLINE void prefetch(Batch<Scalar> batch, Index first, Index count) {
+TESSERA_INLINE void prefetch(const Scalar* from, Index scalars) {
 #if defined(__GNUC__)
-  if (!batch.contiguous() || first + count > batch.count()) return;
-  const char* from = reinterpret_cast<const char*>(batch[first]);
-  const Index bytes = count * batch.dimension() * static_cast<Index>(sizeof(Scalar));
-  for (Index line = 0; line < bytes; line += 64) __builtin_prefetch(from + line, for_writing ? 1 : 0);
+  for (Index i = 0; i < scalars; i += 64 / static_cast<Index>(sizeof(Scalar))) {
+    __builtin_prefetch(from + i, for_writing ? 1 : 0);
+  }
 #endif
+}
+
+/// Whether vectors first ... first + count - 1 exist and lie in one piece.
+template <class Scalar>
+TESSERA_INLINE bool in_one_piece(Batch<Scalar> batch, Index first, Index count) {
+  return batch.contiguous() && first + count <= batch.count();
 }
 
 /// a, then b, in a vector twice as long.
