@@ -34,8 +34,8 @@ class ByteWriter {
   /// What was written; the writer starts anew.
   Bytes take() { return std::exchange(bytes_, {}); }
 
-  void bytes(std::span<const std::uint8_t> values) { bytes_.insert(bytes_.end(), values.begin(), values.end()); }
-  void text(std::string_view value) { bytes_.insert(bytes_.end(), value.begin(), value.end()); }
+  void bytes(std::span<const std::uint8_t> values) { append(values.data(), values.size()); }
+  void text(std::string_view value) { append(value.data(), value.size()); }
 
   template <FileNumber T>
   void number(T value) {
@@ -61,6 +61,10 @@ class ByteWriter {
   }
 
  private:
+  void append(const void* from, std::size_t size) {
+    if (size > 0) std::memcpy(grow(size), from, size);
+  }
+
   std::uint8_t* grow(std::size_t size) {
     bytes_.resize(bytes_.size() + size);
     return bytes_.data() + (bytes_.size() - size);
