@@ -98,7 +98,7 @@ TEMPLATE_TEST_CASE("tokens are the formula's on normal latents, in every dialect
 
 TEMPLATE_TEST_CASE("a threshold has its level and the number below it the level below", "", float, double) {
   for (const FsqDialect dialect : fsq_dialects) {
-    for (const int L : {2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 34, 35, 64, 100, 257}) {
+    for (const int L : {2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 16, 17, 31, 32, 33, 34, 35, 64, 100}) {
       if (!level_range(dialect).contains(L) || (sanitized && L > 35)) continue;
       const auto quantizer = quantizer_of<TestType>(dialect, {L});
       const auto thresholds = quantizer.thresholds(0);
@@ -297,6 +297,38 @@ TEST_CASE("batches of every small size, empty ones included") {
   }
 }
 
+TEMPLATE_TEST_CASE("verbs read and write the vectors they are given and nothing between or behind them", "", float,
+                   double) {
+  for (const Index dimension : dimensions) {
+    const auto levels = mixed_levels(FsqDialect::symmetric, dimension, 46);
+    const auto quantizer = quantizer_of<TestType>(FsqDialect::symmetric, levels);
+    for (const Index count : {Index{1}, Index{2}, Index{3}, Index{4}, Index{5}, Index{simd::lanes<TestType>},
+                              Index{simd::lanes<TestType> + 1}, Index{16 * simd::lanes<TestType> + 3}, Index{67}}) {
+      const auto z = random_normal<TestType>(count, dimension, static_cast<std::uint64_t>(count));
+      const auto digits = naive_digits(FsqDialect::symmetric, levels, z);
+      const auto expected = naive_indices(levels, digits);
+      CAPTURE(dimension, count);
+      for (const Index gap : {Index{0}, Index{1}, Index{3}, Index{4}}) {
+        const Scattered<TestType> input(z, dimension + gap, 1);
+        Tokens<std::int64_t> tokens = Tokens<std::int64_t>::Constant(count, 1 + gap, -9);
+        quantizer.encode_into(input.view(), Batch<std::int64_t>(tokens.data(), count, 1, 1 + gap));
+        CHECK(same(tokens.col(0), expected));
+        CHECK(all_are(tokens.rightCols(gap), -9));
+
+        const auto forward = quantizer.forward(input.view());
+        CHECK(same(forward.tokens, expected));
+        const RowMatrix<TestType> nines = RowMatrix<TestType>::Constant(count, dimension, 9);
+        Scattered<TestType> output(nines, dimension + gap, 3);
+        std::fill(output.memory.begin(), output.memory.end(), TestType(9));
+        quantizer.decode_into(Batch<std::int64_t>(tokens.data(), count, 1, 1 + gap), output.batch);
+        CHECK(same(RowMatrix<TestType>(output.batch.matrix()), forward.codes));
+        const auto nine = static_cast<Index>(std::count(output.memory.begin(), output.memory.end(), TestType(9)));
+        CHECK(nine == 3 + (count - 1) * gap);  // no code is nine
+      }
+    }
+  }
+}
+
 TEST_CASE("columns, blocks and maps are batches, too") {
   const auto quantizer = quantizer_of<double>(FsqDialect::ifsq, {5, 7});
   const auto z = random_normal<double>(23, 2, 10);
@@ -407,6 +439,70 @@ TEMPLATE_TEST_CASE("indices that need all bits are exact in other radices, too",
     CAPTURE(levels.size());
     CHECK(same(quantizer.encode(rows(z)), naive_indices(levels, digits)));
     CHECK(same(quantizer.decode(quantizer.encode(rows(z))), quantizer.forward(rows(z)).codes));
+  }
+}
+
+TEMPLATE_TEST_CASE("every token of two million codes decodes to the codes of its digits", "", float, double) {
+  std::vector<std::vector<int>> sets = {{3, 5, 7, 11, 13, 9}};
+  if (!sanitized) {
+    sets.insert(sets.end(), {{1024, 2048}, {2047, 4, 255}});
+    if (sizeof(TestType) == 4) sets.insert(sets.end(), {{1447, 1449}, std::vector<int>(13, 3), std::vector<int>(9, 5)});
+  }
+  for (const auto& levels : sets) {
+    const auto quantizer = quantizer_of<TestType>(FsqDialect::symmetric, levels);
+    const auto dimension = static_cast<Index>(levels.size());
+    Tokens<std::int32_t> tokens(quantizer.codebook_size(), 1);
+    for (Index k = 0; k < tokens.rows(); ++k) tokens(k, 0) = static_cast<std::int32_t>(k);
+    const RowMatrix<TestType> codes = quantizer.decode(tokens);
+    std::vector<int> counter(levels.size(), 0);
+    Index wrong = 0;
+    for (Index k = 0; k < tokens.rows(); ++k) {
+      for (Index d = 0; d < dimension; ++d) {
+        const auto at = static_cast<std::size_t>(d);
+        wrong += codes(k, d) != quantizer.level_codes(d)[static_cast<std::size_t>(counter[at])];
+      }
+      for (std::size_t d = 0; d < levels.size() && ++counter[d] == levels[d]; ++d) counter[d] = 0;
+    }
+    CAPTURE(levels);
+    CHECK(wrong == 0);
+  }
+}
+
+TEMPLATE_TEST_CASE("random tokens of large codebooks decode to the codes of their digits", "", float, double) {
+  testing::SplitMix random(47);
+  for (int round = 0; round < effort(60, 15); ++round) {
+    std::vector<int> levels;
+    double bits = 0;
+    while (levels.size() < 30) {
+      const int most = round % 3 == 0 ? 9 : round % 3 == 1 ? 300 : 1500;
+      const int L = 2 + static_cast<int>(random.below(most));
+      if (bits + std::log2(L) > 62.9) break;
+      bits += std::log2(L);
+      levels.push_back(L);
+    }
+    const auto quantizer = quantizer_of<TestType>(FsqDialect::hard_clamp, levels);
+    const auto dimension = static_cast<Index>(levels.size());
+    RowMatrix<int> digits(130, dimension);
+    for (Index i = 0; i < 130; ++i) {
+      for (Index d = 0; d < dimension; ++d) {
+        const int L = levels[static_cast<std::size_t>(d)];
+        digits(i, d) = i == 0       ? L - 1
+                       : i == 1     ? 0
+                       : i % 4 == 0 ? L - 1 - static_cast<int>(random.below(2))
+                                    : static_cast<int>(random.below(L));
+      }
+    }
+    const Tokens<> tokens = naive_indices(levels, digits);
+    const RowMatrix<TestType> codes = quantizer.decode(tokens);
+    Index wrong = 0;
+    for (Index i = 0; i < 130; ++i) {
+      for (Index d = 0; d < dimension; ++d) {
+        wrong += codes(i, d) != quantizer.level_codes(d)[static_cast<std::size_t>(digits(i, d))];
+      }
+    }
+    CAPTURE(levels);
+    CHECK(wrong == 0);
+    CHECK(same(quantizer.encode(rows(codes)), tokens));  // codes of hard_clamp are latents of their level
   }
 }
 

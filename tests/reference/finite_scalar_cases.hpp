@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -103,12 +104,13 @@ std::vector<int> levels_of(const FiniteScalarQuantizer<Scalar>& quantizer, const
   return {tokens.data(), tokens.data() + tokens.size()};
 }
 
-/// Vectors laid out with gaps, from an address that is no multiple of a register, filled with a number that would be
-/// seen.
+/// Vectors laid out with gaps, from an address that is no multiple of a register to the very end of the memory. The
+/// gaps hold NaN: nobody may look at them.
 template <class Scalar>
 struct Scattered {
   Scattered(const RowMatrix<Scalar>& values, Index stride, Index offset)
-      : memory(static_cast<std::size_t>(offset + values.rows() * stride), Scalar(-77)),
+      : memory(static_cast<std::size_t>(offset + std::max<Index>(values.rows() - 1, 0) * stride + values.cols()),
+               std::numeric_limits<Scalar>::quiet_NaN()),
         batch(memory.data() + offset, values.rows(), values.cols(), stride) {
     for (Index i = 0; i < values.rows(); ++i) std::copy_n(values.row(i).data(), values.cols(), batch[i]);
   }
