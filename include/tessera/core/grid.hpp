@@ -61,9 +61,9 @@ class Grid {
   template <class Scalar>
   void add(const Scalar* x, Index size, std::int64_t* sums) const {
     const double scale = power_of_two(-exponent_);
-    constexpr Index lanes = simd::lanes<double>;
     Index i = 0;
 #if defined(__GNUC__) && !defined(TESSERA_PLAIN_SIMD)
+    constexpr Index lanes = simd::lanes<double>;
     using Vec = simd::Vec<double>;
     using Steps = simd::MaskVec<double>;
     using Source = typename simd::detail::VectorOf<Scalar, lanes * sizeof(Scalar)>::type;
