@@ -123,7 +123,7 @@ class NearestCode {
   /// How safe each token is: the second-smallest squared distance minus the smallest (cosine: the largest similarity
   /// minus the second-largest), never negative, 0 for an exact tie; the largest double where there is one code only.
   Eigen::VectorXd margins(Batch<const Scalar> queries, Execution execution = {}) const {
-    if (codebook_size() == 1) {
+    if (codebook_size() == 1 || queries.empty()) {
       check_dimension(queries);
       return Eigen::VectorXd::Constant(queries.count(), std::numeric_limits<double>::max());
     }

@@ -67,6 +67,9 @@ Bounded negative_cosine(const Scalar* x, const Scalar* c, Index dimension) {
           2 * std::sqrt(x2) * double_slack(dimension) + flush_slack<Scalar> * static_cast<double>(dimension)};
 }
 
+/// A power of two near 1 / |largest|, both normal numbers: by bits of the exponent, no division that could flush to 0.
+inline double power_scale(double largest) { return std::ldexp(1.0, -std::clamp(std::ilogb(largest), -1000, 1000)); }
+
 /// x.c / (|x| |c|) in double, scaled against overflow; 0 when x or c is zero.
 template <class Scalar>
 double cosine_similarity(const Scalar* x, const Scalar* c, Index dimension) {
@@ -76,15 +79,16 @@ double cosine_similarity(const Scalar* x, const Scalar* c, Index dimension) {
     largest_c = std::max(largest_c, std::abs(static_cast<double>(c[d])));
   }
   if (!(largest_x > 0 && largest_c > 0)) return 0;
+  const double scale_x = power_scale(largest_x), scale_c = power_scale(largest_c);
   double dot = 0, x2 = 0, c2 = 0;
   for (Index d = 0; d < dimension; ++d) {
-    const double a = static_cast<double>(x[d]) / largest_x;
-    const double b = static_cast<double>(c[d]) / largest_c;
+    const double a = static_cast<double>(x[d]) * scale_x;
+    const double b = static_cast<double>(c[d]) * scale_c;
     dot += a * b;
     x2 += a * a;
     c2 += b * b;
   }
-  return dot / std::sqrt(x2 * c2);
+  return dot / (std::sqrt(x2) * std::sqrt(c2));
 }
 
 /// The sign of |x - a|^2 - |x - b|^2 = a.a - b.b + 2 x.b - 2 x.a, exactly.
