@@ -176,11 +176,14 @@ Image side_by_side(const Picture& picture, const std::vector<Cell>& cells, const
 }
 
 Image details(const Picture& picture, const std::vector<Cell>& cells, const std::filesystem::path& output) {
-  const Window window = most_detailed(picture.image, 128);
+  constexpr Index side = 256;
+  const Window window = most_detailed(picture.image, side);
+  const Index factor = std::max<Index>(1, side / std::max(window.width, window.height));
+  const auto part = [&](const Image& image) { return magnify(window.of(image), factor); };
   std::vector<Image> images;
   for (std::size_t i = 0; i < cells.size(); ++i) {
-    if (i == 0 || cells[i].kind != cells[i - 1].kind) images.push_back(magnify(window.of(picture.image), 2));
-    images.push_back(magnify(window.of(reconstruction_of(output, cells[i])), 2));
+    if (i == 0 || cells[i].kind != cells[i - 1].kind) images.push_back(part(picture.image));
+    images.push_back(part(reconstruction_of(output, cells[i])));
   }
   return grid_of(images, static_cast<Index>(images.size() / kinds.size()));
 }

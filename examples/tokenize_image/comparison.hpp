@@ -34,7 +34,7 @@ void plot_curves(const std::filesystem::path& path, const std::vector<Summary>& 
 /// The picture and what each kind made of it with the largest codebook, side by side.
 Image side_by_side(const Picture& picture, const std::vector<Cell>& cells, const std::filesystem::path& output);
 
-/// The most detailed part of the picture, magnified: a row for each kind, in each row the original and every size.
+/// The most detailed part of the picture: a row for each kind, in each row the original and every size.
 Image details(const Picture& picture, const std::vector<Cell>& cells, const std::filesystem::path& output);
 
 }  // namespace examples

@@ -115,7 +115,11 @@ class Linear {
     if (wants_input) detail::require_same_shape("Linear", "grad_input", input, grad_input);
     const auto g = grad_output.matrix();
     gradient.weights.noalias() = g.transpose() * input.matrix();
-    gradient.bias.noalias() = g.colwise().sum();
+    if (g.rows() == 0) {
+      gradient.bias.setZero();  // Eigen's sum of columns would step through a null pointer
+    } else {
+      gradient.bias.noalias() = g.colwise().sum();
+    }
     if (wants_input) grad_input.matrix().noalias() = g * parameters_.weights;
   }
 
