@@ -11,5 +11,8 @@ struct Digests {
   std::uint64_t nearest_float;
   std::uint64_t nearest_double;
   std::uint64_t cosine_float;
-  double product;  // of the panel product: equal up to rounding only
+  std::uint64_t scalar_float;  // finite scalar quantization
+  std::uint64_t scalar_double;
+  std::uint64_t vector_float;  // a vector quantizer's tokens and the statistics of its batch
+  double product;              // of the panel product: equal up to rounding only
 };

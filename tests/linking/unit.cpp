@@ -6,7 +6,9 @@
 #include <cstdint>
 
 #include <tessera/core/panel_product.hpp>
+#include <tessera/quantize/finite_scalar.hpp>
 #include <tessera/quantize/nearest.hpp>
+#include <tessera/quantize/vector.hpp>
 
 #include "digests.hpp"
 
@@ -49,6 +51,30 @@ std::uint64_t nearest_tokens(tessera::Metric metric) {
   return hash;
 }
 
+// Levels by thresholds: multiples of 2^-12 between -6 and 6, the edge at zero of even levels among them.
+template <class Scalar>
+std::uint64_t scalar_tokens() {
+  using tessera::FsqDialect;
+  std::uint64_t hash = 0;
+  const tessera::RowMatrix<Scalar> latents = integers<Scalar>(4001, 5, 5, 6 << 12) / Scalar(1 << 12);
+  for (const FsqDialect dialect : {FsqDialect::google, FsqDialect::lucidrains, FsqDialect::ifsq}) {
+    const tessera::FiniteScalarQuantizer<Scalar> quantizer({.levels = {8, 7, 6, 5, 16}, .dialect = dialect});
+    hash = hash * 31 + digest(quantizer.encode(tessera::rows(latents)));
+  }
+  return hash;
+}
+
+// Tokens with every third vector masked, and sums that are exact: integers on a grid that holds them.
+std::uint64_t vector_tokens() {
+  const auto codes = integers<float>(100, 7, 6, 500), batch = integers<float>(1001, 7, 7, 500);
+  tessera::MaskArray mask(1001);
+  for (tessera::Index i = 0; i < 1001; ++i) mask[i] = i % 3 != 0;
+  const tessera::VectorQuantizer<float> quantizer(tessera::rows(codes), {});
+  const tessera::Tokens<> tokens = quantizer.encode(tessera::rows(batch), {.mask = mask});
+  const auto statistics = quantizer.statistics(tessera::rows(batch), tokens);
+  return (digest(tokens) * 31 + digest(statistics.counts())) * 31 + digest(statistics.sums());
+}
+
 double product_sum() {
   const auto weights = integers<float>(67, 33, 3, 1000), input = integers<float>(29, 33, 4, 1000);
   return tessera::PanelMatrix<float>(tessera::rows(weights)).multiply(tessera::rows(input)).cast<double>().norm();
@@ -58,7 +84,12 @@ double product_sum() {
 
 Digests TESSERA_UNIT();
 Digests TESSERA_UNIT() {
-  return {tessera::instruction_set, nearest_tokens<float>(tessera::Metric::squared_euclidean),
-          nearest_tokens<double>(tessera::Metric::squared_euclidean), nearest_tokens<float>(tessera::Metric::cosine),
+  return {tessera::instruction_set,
+          nearest_tokens<float>(tessera::Metric::squared_euclidean),
+          nearest_tokens<double>(tessera::Metric::squared_euclidean),
+          nearest_tokens<float>(tessera::Metric::cosine),
+          scalar_tokens<float>(),
+          scalar_tokens<double>(),
+          vector_tokens(),
           product_sum()};
 }
