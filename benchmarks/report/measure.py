@@ -38,7 +38,7 @@ class Programs:
         if not wanted:
             return {}
         choice = "|".join(re.escape(name).replace("\\-", "-") for name in wanted)
-        command = [self.path(program), f"--benchmark_filter=^({choice})(/real_time|/iterations:1)*$",
+        command = [self.path(program), f"--benchmark_filter=^({choice})(/real_time|/manual_time|/iterations:1)*$",
                    f"--benchmark_min_time={seconds}", "--benchmark_format=json"]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         report = json.loads(done.stdout)
@@ -47,7 +47,7 @@ class Programs:
 
 
 def plain(name):
-    return re.sub(r"(/real_time|/iterations:\d+)+$", "", name)
+    return re.sub(r"(/real_time|/manual_time|/iterations:\d+)+$", "", name)
 
 
 def figures(entry):
@@ -56,7 +56,7 @@ def figures(entry):
     result = {"seconds": entry["real_time"] * unit}
     for counter in ("flops", "bytes", "items"):
         if counter in entry:
-            clock = "real_time" if entry["name"].endswith("/real_time") else "cpu_time"
+            clock = "real_time" if entry["name"].endswith(("/real_time", "/manual_time")) else "cpu_time"
             result[counter] = entry[counter] * entry[clock] * unit
     if "peak_memory" in entry:
         result["peak_memory"] = entry["peak_memory"]

@@ -81,7 +81,7 @@ struct ScalarShape {
 
 inline const std::vector<ScalarShape> scalar_shapes{{{8, 5, 5, 5}, Index{1} << 22},
                                                     {{8, 8}, Index{1} << 22},
-                                                    {{7, 5, 5, 5, 5}, Index{1} << 20},
-                                                    {{8, 8, 8, 6, 5}, Index{1} << 20}};
+                                                    {{7, 5, 5, 5, 5}, Index{1} << 22},
+                                                    {{8, 8, 8, 6, 5}, Index{1} << 22}};
 
 }  // namespace tessera::benchmarks

@@ -43,7 +43,7 @@ struct TrainOptions {
   std::string quantizer = "all";
   Index codebook_size = 0;  // 0: the default sizes when comparing, 1024 for a single quantizer
   Index patch = 8;
-  Index steps = 1600;
+  Index steps = 2000;
   std::uint64_t seed = 0;
 };
 

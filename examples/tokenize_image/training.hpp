@@ -14,7 +14,7 @@
 namespace examples {
 
 struct TrainingOptions {
-  Index steps = 1600;
+  Index steps = 2000;
   Index batch = 256;            // patches per step, drawn at random
   double learning_rate = 3e-3;  // at its peak
   double largest_gradient = 1;  // longer gradients are scaled down to this norm

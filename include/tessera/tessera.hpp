@@ -23,7 +23,11 @@
 #include <tessera/core/thread_pool.hpp>
 #include <tessera/core/version.hpp>
 
+#include <tessera/fft/axis.hpp>
 #include <tessera/fft/convolution.hpp>
+#include <tessera/fft/fourier.hpp>
+#include <tessera/fft/normalization.hpp>
+#include <tessera/fft/real_fourier.hpp>
 #include <tessera/fft/signal.hpp>
 
 #include <tessera/estimators/estimator.hpp>

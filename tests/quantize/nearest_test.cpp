@@ -4,72 +4,21 @@
 #include <tessera/quantize/nearest.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <bit>
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <limits>
-#include <new>
 #include <stdexcept>
 #include <vector>
 
 #include <tessera/core/thread_pool.hpp>
 
 #include "reference/nearest.hpp"
+#include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/effort.hpp"
 #include "support/message.hpp"
 #include "support/random_matrix.hpp"
-
-// Every allocation through operator new is counted here. AddressSanitizer has its own operators, and forms that are not
-// replaced (nothrow) would meet the operators delete below: there nothing is counted.
-#if defined(__SANITIZE_ADDRESS__)
-#define TESSERA_ALLOCATIONS_OF_SANITIZER
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define TESSERA_ALLOCATIONS_OF_SANITIZER
-#endif
-#endif
-
-namespace {
-
-std::atomic<long> allocations{0};
-
-}  // namespace
-
-#if !defined(TESSERA_ALLOCATIONS_OF_SANITIZER)
-namespace {
-
-void* counted_allocation(std::size_t size, std::size_t alignment) {
-  ++allocations;
-  void* memory = nullptr;
-  if (posix_memalign(&memory, std::max(alignment, sizeof(void*)), std::max<std::size_t>(size, 1)) != 0) {
-    throw std::bad_alloc();
-  }
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return counted_allocation(size, alignof(std::max_align_t)); }
-void* operator new[](std::size_t size) { return counted_allocation(size, alignof(std::max_align_t)); }
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  return counted_allocation(size, static_cast<std::size_t>(alignment));
-}
-void* operator new[](std::size_t size, std::align_val_t alignment) {
-  return counted_allocation(size, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
-#endif
 
 namespace {
 
@@ -546,14 +495,14 @@ TEST_CASE("a search with a workspace does not allocate", "[nearest]") {
   Tokens<> tokens(300, 1);
   const auto output = tessera::rows(tokens);
   const auto input = tessera::rows(queries);
-  const long before = allocations;
+  const long before = testing::allocations();
   nearest.search_into(input, output, workspace);
   nearest.search_into(input.slice(0, 1), output.slice(0, 1), workspace);
   nearest.search_into(input.slice(0, 0), output.slice(0, 0), workspace);
-  const long with_workspace = allocations - before;
+  const long with_workspace = testing::allocations() - before;
   CHECK(with_workspace == 0);
   nearest.search_into(input, output);  // the counter does count
-  if (!testing::sanitized) CHECK(allocations > before);
+  if (!testing::sanitized) CHECK(testing::allocations() > before);
 }
 
 TEST_CASE("nor does it where codes tie", "[nearest]") {
@@ -562,9 +511,9 @@ TEST_CASE("nor does it where codes tie", "[nearest]") {
     const NearestCode<float> nearest(tessera::rows(data.codes), metric);
     NearestCode<float>::Workspace workspace(nearest);
     Tokens<> tokens(300, 1);
-    const long before = allocations;
+    const long before = testing::allocations();
     nearest.search_into(tessera::rows(data.queries), tessera::rows(tokens), workspace);
-    const long with_workspace = allocations - before;
+    const long with_workspace = testing::allocations() - before;
     CHECK(with_workspace == 0);
   }
 }

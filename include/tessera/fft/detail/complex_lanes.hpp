@@ -4,6 +4,9 @@
 
 // Complex numbers in vectors: real parts in one, imaginary parts in another, so that no operation moves a lane.
 
+#include <cstddef>
+#include <utility>
+
 #include <tessera/core/simd.hpp>
 
 namespace tessera::inline TESSERA_ISA {
@@ -66,6 +69,52 @@ template <class Scalar>
 TESSERA_INLINE void store_complex(Scalar* to, const ComplexLanes<Scalar>& value) {
   simd::store(to, value.re);
   simd::store(to + simd::lanes<Scalar>, value.im);
+}
+
+/// Lanes first, first + step, first + 2 step, ... of a and b, taken as one vector twice as long.
+template <int first, int step, class V, std::size_t... I>
+TESSERA_INLINE V pick(const V& a, const V& b, std::index_sequence<I...>) {
+#if defined(__GNUC__) && !defined(TESSERA_PLAIN_SIMD)
+  return __builtin_shufflevector(a, b, (first + step * static_cast<int>(I))...);
+#else
+  constexpr int size = static_cast<int>(sizeof...(I));
+  return V::each([&](int i) {
+    const int from = first + step * i;
+    return from < size ? a[from] : b[from - size];
+  });
+#endif
+}
+
+/// a[first], b[first], a[first + 1], b[first + 1], ...
+template <int first, class V, std::size_t... I>
+TESSERA_INLINE V alternate(const V& a, const V& b, std::index_sequence<I...>) {
+#if defined(__GNUC__) && !defined(TESSERA_PLAIN_SIMD)
+  return __builtin_shufflevector(a, b, (first + static_cast<int>(I / 2) + static_cast<int>(I % 2 * sizeof...(I)))...);
+#else
+  return V::each([&](int i) { return (i % 2 == 0 ? a : b)[first + i / 2]; });
+#endif
+}
+
+/// The lanes in reverse.
+template <class Scalar>
+TESSERA_INLINE simd::Vec<Scalar> reverse_lanes(const simd::Vec<Scalar>& v) {
+  constexpr int lanes = simd::lanes<Scalar>;
+  return pick<lanes - 1, -1>(v, v, std::make_index_sequence<static_cast<std::size_t>(lanes)>());
+}
+
+/// From memory in which real and imaginary parts alternate, as std::complex has them.
+template <class Scalar>
+TESSERA_INLINE ComplexLanes<Scalar> load_interleaved(const Scalar* from) {
+  constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(simd::lanes<Scalar>)>();
+  const auto low = simd::load(from), high = simd::load(from + simd::lanes<Scalar>);
+  return {pick<0, 2>(low, high, all), pick<1, 2>(low, high, all)};
+}
+template <class Scalar>
+TESSERA_INLINE void store_interleaved(Scalar* to, const ComplexLanes<Scalar>& value) {
+  constexpr int lanes = simd::lanes<Scalar>;
+  constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(lanes)>();
+  simd::store(to, alternate<0>(value.re, value.im, all));
+  simd::store(to + lanes, alternate<lanes / 2>(value.re, value.im, all));
 }
 
 }  // namespace detail
