@@ -4,9 +4,11 @@
 // Transforms and convolutions; the cases are listed in benchmarks/fft/.
 
 #include "fft/convolution_cases.hpp"
+#include "fft/transform_cases.hpp"
 #include "support/main.hpp"
 
 int main(int argc, char** argv) {
+  tessera::benchmarks::register_transforms();
   tessera::benchmarks::register_convolution();
   return tessera::benchmarks::run(argc, argv);
 }

@@ -85,16 +85,6 @@ TESSERA_INLINE V pick(const V& a, const V& b, std::index_sequence<I...>) {
 #endif
 }
 
-/// a[first], b[first], a[first + 1], b[first + 1], ...
-template <int first, class V, std::size_t... I>
-TESSERA_INLINE V alternate(const V& a, const V& b, std::index_sequence<I...>) {
-#if defined(__GNUC__) && !defined(TESSERA_PLAIN_SIMD)
-  return __builtin_shufflevector(a, b, (first + static_cast<int>(I / 2) + static_cast<int>(I % 2 * sizeof...(I)))...);
-#else
-  return V::each([&](int i) { return (i % 2 == 0 ? a : b)[first + i / 2]; });
-#endif
-}
-
 /// The lanes in reverse.
 template <class Scalar>
 TESSERA_INLINE simd::Vec<Scalar> reverse_lanes(const simd::Vec<Scalar>& v) {
@@ -102,19 +92,56 @@ TESSERA_INLINE simd::Vec<Scalar> reverse_lanes(const simd::Vec<Scalar>& v) {
   return pick<lanes - 1, -1>(v, v, std::make_index_sequence<static_cast<std::size_t>(lanes)>());
 }
 
-/// From memory in which real and imaginary parts alternate, as std::complex has them.
+// From memory in which real and imaginary parts alternate, as std::complex has them. Numbers keep to their pieces of 16
+// bytes, which halves the instructions, and so come in another order: lane i has number paired_lane<Scalar>(i).
+
 template <class Scalar>
-TESSERA_INLINE ComplexLanes<Scalar> load_interleaved(const Scalar* from) {
+constexpr int paired_lane(int i) {
+  constexpr int piece = 16 / static_cast<int>(sizeof(Scalar)), half = piece / 2;
+  const int within = i % piece;
+  return i / piece * half + within % half + (within < half ? 0 : simd::lanes<Scalar> / 2);
+}
+
+/// In each piece: entries `offset`, `offset` + 2, ... of a, then of b.
+template <int offset, class V, std::size_t... I>
+TESSERA_INLINE V pick_in_pieces(const V& a, const V& b, std::index_sequence<I...>) {
+  constexpr int piece = static_cast<int>(16 / sizeof(a[0])), size = static_cast<int>(sizeof...(I));
+  constexpr auto source = [](int i) {
+    const int within = i % piece;
+    return i - within + 2 * within % piece + offset + (2 * within < piece ? 0 : size);
+  };
+#if defined(__GNUC__) && !defined(TESSERA_PLAIN_SIMD)
+  return __builtin_shufflevector(a, b, source(static_cast<int>(I))...);
+#else
+  return V::each([&](int i) { return source(i) < size ? a[source(i)] : b[source(i) - size]; });
+#endif
+}
+/// In each piece: a and b alternating, from the lower (0) or the upper half (1).
+template <int half, class V, std::size_t... I>
+TESSERA_INLINE V alternate_in_pieces(const V& a, const V& b, std::index_sequence<I...>) {
+  constexpr int piece = static_cast<int>(16 / sizeof(a[0])), size = static_cast<int>(sizeof...(I));
+  constexpr auto source = [](int i) {
+    const int within = i % piece;
+    return i - within + half * piece / 2 + within / 2 + within % 2 * size;
+  };
+#if defined(__GNUC__) && !defined(TESSERA_PLAIN_SIMD)
+  return __builtin_shufflevector(a, b, source(static_cast<int>(I))...);
+#else
+  return V::each([&](int i) { return source(i) < size ? a[source(i)] : b[source(i) - size]; });
+#endif
+}
+
+template <class Scalar>
+TESSERA_INLINE ComplexLanes<Scalar> load_paired(const Scalar* from) {
   constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(simd::lanes<Scalar>)>();
   const auto low = simd::load(from), high = simd::load(from + simd::lanes<Scalar>);
-  return {pick<0, 2>(low, high, all), pick<1, 2>(low, high, all)};
+  return {pick_in_pieces<0>(low, high, all), pick_in_pieces<1>(low, high, all)};
 }
 template <class Scalar>
-TESSERA_INLINE void store_interleaved(Scalar* to, const ComplexLanes<Scalar>& value) {
-  constexpr int lanes = simd::lanes<Scalar>;
-  constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(lanes)>();
-  simd::store(to, alternate<0>(value.re, value.im, all));
-  simd::store(to + lanes, alternate<lanes / 2>(value.re, value.im, all));
+TESSERA_INLINE void store_paired(Scalar* to, const ComplexLanes<Scalar>& value) {
+  constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(simd::lanes<Scalar>)>();
+  simd::store(to, alternate_in_pieces<0>(value.re, value.im, all));
+  simd::store(to + simd::lanes<Scalar>, alternate_in_pieces<1>(value.re, value.im, all));
 }
 
 }  // namespace detail

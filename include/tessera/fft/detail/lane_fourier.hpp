@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <complex>
 #include <cstddef>
 #include <vector>
@@ -62,7 +63,6 @@ class LaneFourier {
   using Lanes = ComplexLanes<Scalar>;
 
   static constexpr Index level_by_level = 4096 / (2 * sizeof(Scalar));  // blocks of up to so many complex numbers
-  static constexpr int largest_radix = simd::register_count >= 32 ? 8 : 4;
 
   struct Pass {
     int radix = 2;
@@ -70,13 +70,23 @@ class LaneFourier {
     std::size_t twiddles = 0;  // where the factors begin
   };
 
+  /// How many factors of two the next pass takes: two, or three where there are registers for a radix of 8. An odd one
+  /// out goes into a radix of 8 at the end, where nothing is turned, rather than into a pass of its own.
+  static int next_levels(int levels) {
+    if (levels <= 2) return levels;
+    if constexpr (simd::register_count >= 32) return levels == 4 ? 2 : 3;
+    return levels == 3 ? 3 : 2;
+  }
+
   static std::vector<int> radices(Index length) {
     std::vector<int> result;
-    const auto divide = [&](int radix) {
+    int levels = std::countr_zero(static_cast<std::size_t>(length));
+    length >>= levels;
+    for (int next; (next = next_levels(levels)) < levels; levels -= next) result.push_back(1 << next);
+    for (const int radix : {7, 5, 3}) {
       for (; length % radix == 0; length /= radix) result.push_back(radix);
-    };
-    divide(largest_radix);
-    for (const int radix : {4, 2, 7, 5, 3}) divide(radix);
+    }
+    if (levels > 0) result.push_back(1 << levels);
     return result;
   }
 
@@ -132,7 +142,7 @@ class LaneFourier {
       case 7:
         return apply<7>(pass, work, blocks);
       default:
-        if constexpr (largest_radix == 8) return apply<8>(pass, work, blocks);
+        return apply<8>(pass, work, blocks);
     }
   }
 

@@ -29,9 +29,12 @@ class RealUntangle {
   RealUntangle() = default;
 
   /// `length` is N.
-  explicit RealUntangle(Index length) : half_(length / 2) {
-    for (Index k = 0; k <= half_ / 2; ++k) {
-      const std::complex<Scalar> root = unit_root<Scalar>(-k, length);
+  explicit RealUntangle(Index length) : half_(length / 2), paired_((half_ - 1) / 2 / lanes * lanes) {
+    for (Index k = 1; k <= half_ / 2; ++k) {
+      // As load_paired reads them, where pairs are taken a vector at a time.
+      const Index block = (k - 1) / lanes * lanes;
+      const Index number = k <= paired_ ? block + 1 + paired_lane<Scalar>(static_cast<int>(k - 1 - block)) : k;
+      const std::complex<Scalar> root = unit_root<Scalar>(-number, length);
       cosine_.push_back(root.real());
       sine_.push_back(root.imag());
     }
@@ -80,20 +83,19 @@ class RealUntangle {
 
   template <bool back>
   void pairs(const Scalar* from, Scalar* to, Scalar factor) const {
-    Index k = 1;
-    for (; 2 * (k + lanes - 1) < half_; k += lanes) {
-      const Index other = 2 * (half_ - k - lanes + 1);
-      ComplexLanes<Scalar> a = load_interleaved(from + 2 * k), b = load_interleaved(from + other);
-      b = {reverse_lanes<Scalar>(b.re), reverse_lanes<Scalar>(b.im)};
-      exchange<back>(a.re, a.im, b.re, b.im, simd::load(cosine_.data() + k), simd::load(sine_.data() + k),
+    for (Index i = 0; i < paired_; i += lanes) {
+      const Index k = i + 1, other = half_ - k - lanes + 1;
+      // The order of load_paired, reversed, is that of the reversed numbers.
+      ComplexLanes<Scalar> a = load_paired(from + 2 * k), b = reversed(load_paired(from + 2 * other));
+      exchange<back>(a.re, a.im, b.re, b.im, simd::load(cosine_.data() + i), simd::load(sine_.data() + i),
                      simd::broadcast(factor));
-      store_interleaved(to + 2 * k, a);
-      store_interleaved(to + other, ComplexLanes<Scalar>{reverse_lanes<Scalar>(b.re), reverse_lanes<Scalar>(b.im)});
+      store_paired(to + 2 * k, a);
+      store_paired(to + 2 * other, reversed(b));
     }
-    for (; 2 * k <= half_; ++k) {
+    for (Index k = paired_ + 1; 2 * k <= half_; ++k) {
       const Index other = half_ - k;
       Scalar a_re = from[2 * k], a_im = from[2 * k + 1], b_re = from[2 * other], b_im = from[2 * other + 1];
-      const auto at = static_cast<std::size_t>(k);
+      const auto at = static_cast<std::size_t>(k - 1);
       exchange<back>(a_re, a_im, b_re, b_im, cosine_[at], sine_[at], factor);
       to[2 * other] = b_re;
       to[2 * other + 1] = b_im;
@@ -102,8 +104,13 @@ class RealUntangle {
     }
   }
 
+  static TESSERA_INLINE ComplexLanes<Scalar> reversed(const ComplexLanes<Scalar>& value) {
+    return {reverse_lanes<Scalar>(value.re), reverse_lanes<Scalar>(value.im)};
+  }
+
   Index half_ = 0;
-  AlignedVector<Scalar> cosine_, sine_;  // of w^k, up to M / 2
+  Index paired_ = 0;                     // pairs k = 1 ... that are taken a vector at a time
+  AlignedVector<Scalar> cosine_, sine_;  // of w^k, from k = 1 up to M / 2
 };
 
 }  // namespace detail

@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 
 #include <tessera/core/execution.hpp>
@@ -80,20 +81,19 @@ class RightAngle {
 
   // ---- reading and writing, with the first split and the last merge ----
 
+  /// What most calls ask for, the lower samples as they lie in memory, has a loop without questions.
   void read(const Source& source, Scalar* work) const {
     const bool both = source.end > length_;
-    switch (factors_.first_levels()) {
-      case 1:
-        return both ? read<2, true>(source, work) : read<2, false>(source, work);
-      case 2:
-        return both ? read<4, true>(source, work) : read<4, false>(source, work);
-      default:
-        return both ? read<8, true>(source, work) : read<8, false>(source, work);
-    }
+    const bool plain = !both && source.plain(length_);
+    dispatch([&](auto radix) {
+      if (plain) return read<radix(), false>(work, [=](Index n) { return simd::load(source.data + n); });
+      const auto load = [&](Index n) { return source.load(n); };
+      return both ? read<radix(), true>(work, load) : read<radix(), false>(work, load);
+    });
   }
 
-  template <int radix, bool both>
-  [[gnu::noinline]] void read(const Source& source, Scalar* work) const {
+  template <int radix, bool both, class Load>
+  [[gnu::noinline]] void read(Scalar* work, Load load) const {
     Lanes factors[radix / 2];
     broadcast_factors(factors, factors_.first());
     const Index stride = length_ / radix;
@@ -101,46 +101,57 @@ class RightAngle {
       Lanes v[radix];
       TESSERA_UNROLL
       for (int q = 0; q < radix; ++q) {
-        v[q] = {source.load(n + q * stride), simd::Vec<Scalar>{}};
-        if constexpr (both) v[q].im = source.load(n + q * stride + length_);
+        v[q] = {load(n + q * stride), simd::Vec<Scalar>{}};
+        if constexpr (both) v[q].im = load(n + q * stride + length_);
       }
+      const auto done = [&](int r) { store_complex(work + 2 * (n + r * stride), v[r]); };
       if constexpr (both) {
-        split(v, factors);
+        split(v, factors, done);
       } else {
-        split_real(v, factors);
+        split_real(v, factors, done);
       }
-      TESSERA_UNROLL
-      for (int q = 0; q < radix; ++q) store_complex(work + 2 * (n + q * stride), v[q]);
     }
   }
 
   void write(const Scalar* work, const Sink& sink) const {
     const bool both = sink.end > length_;
-    switch (factors_.first_levels()) {
-      case 1:
-        return both ? write<2, true>(work, sink) : write<2, false>(work, sink);
-      case 2:
-        return both ? write<4, true>(work, sink) : write<4, false>(work, sink);
-      default:
-        return both ? write<8, true>(work, sink) : write<8, false>(work, sink);
-    }
+    const bool plain = !both && sink.plain(length_);
+    dispatch([&](auto radix) {
+      using Vector = simd::Vec<Scalar>;
+      if (plain) {
+        return write<radix(), false>(work, [=](Index n, const Vector& v) { simd::store(sink.data + n, v); });
+      }
+      const auto store = [&](Index n, const Vector& v) { sink.store(n, v); };
+      return both ? write<radix(), true>(work, store) : write<radix(), false>(work, store);
+    });
   }
 
-  template <int radix, bool both>
-  [[gnu::noinline]] void write(const Scalar* work, const Sink& sink) const {
+  template <int radix, bool both, class Store>
+  [[gnu::noinline]] void write(const Scalar* work, Store store) const {
     Lanes factors[radix / 2];
     broadcast_factors(factors, factors_.first());
     const Index stride = length_ / radix;
     for (Index n = 0; n < stride; n += lanes) {
       Lanes v[radix];
-      TESSERA_UNROLL
-      for (int q = 0; q < radix; ++q) v[q] = load_complex(work + 2 * (n + q * stride));
-      merge(v, factors);
+      merge(v, factors, [&](int r) { v[r] = load_complex(work + 2 * (n + r * stride)); });
       TESSERA_UNROLL
       for (int q = 0; q < radix; ++q) {
-        sink.store(n + q * stride, v[q].re);
-        if constexpr (both) sink.store(n + q * stride + length_, v[q].im);
+        store(n + q * stride, v[q].re);
+        if constexpr (both) store(n + q * stride + length_, v[q].im);
       }
+    }
+  }
+
+  /// Calls `body` with the radix of the first split, a constant.
+  template <class Body>
+  void dispatch(Body&& body) const {
+    switch (factors_.first_levels()) {
+      case 1:
+        return body(std::integral_constant<int, 2>{});
+      case 2:
+        return body(std::integral_constant<int, 4>{});
+      default:
+        return body(std::integral_constant<int, 8>{});
     }
   }
 

@@ -12,7 +12,6 @@
 
 #include <bit>
 #include <cstdint>
-#include <type_traits>
 
 #include <tessera/fft/detail/complex_lanes.hpp>
 
@@ -43,25 +42,9 @@ constexpr int factor_group(int i) { return i == 0 ? 0 : 2 * (i - (1 << (factor_l
 /// The angle of factor `i` for a ring of angle `ring`.
 inline Turn factor_turn(Turn ring, int i) { return ring.child(factor_group(i), factor_level(i)).half(); }
 
-// low + z high and low - z high. With a fused multiply-add the second is 2 low - (low + z high), six instructions in
-// all instead of eight.
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
-template <class Lanes>
-TESSERA_INLINE void halve(Lanes& low, Lanes& high, const Lanes& z) {
-  const auto two = simd::broadcast(static_cast<std::remove_cvref_t<decltype(low.re[0])>>(2));
-  const Lanes sum{low.re + high.re * z.re - high.im * z.im, low.im + high.re * z.im + high.im * z.re};
-  high = {two * low.re - sum.re, two * low.im - sum.im};
-  low = sum;
-}
-/// With i z instead of z.
-template <class Lanes>
-TESSERA_INLINE void halve_turned(Lanes& low, Lanes& high, const Lanes& z) {
-  const auto two = simd::broadcast(static_cast<std::remove_cvref_t<decltype(low.re[0])>>(2));
-  const Lanes sum{low.re - high.re * z.im - high.im * z.re, low.im + high.re * z.re - high.im * z.im};
-  high = {two * low.re - sum.re, two * low.im - sum.im};
-  low = sum;
-}
-#else
+/// low + z high and low - z high. (With fused multiply-adds the second could be 2 low - (low + z high), six
+/// instructions instead of eight; but all six for the units that multiply, while these eight go half to them and half
+/// to the adders.)
 template <class Lanes>
 TESSERA_INLINE void halve(Lanes& low, Lanes& high, const Lanes& z) {
   const Lanes product = high * z;
@@ -71,34 +54,43 @@ TESSERA_INLINE void halve(Lanes& low, Lanes& high, const Lanes& z) {
 /// With i z instead of z.
 template <class Lanes>
 TESSERA_INLINE void halve_turned(Lanes& low, Lanes& high, const Lanes& z) {
-  const Lanes product = times_i(high * z);
-  high = low - product;
-  low = low + product;
+  const Lanes product = high * z;
+  high = {low.re + product.im, low.im - product.re};
+  low = {low.re - product.im, low.im + product.re};
 }
-#endif
+
+// A radix above 4 does not fit into sixteen registers. So rings are split depth first, and done(r) is called as soon as
+// residue r is there, to store it; merging calls begin(r) just before residue r is needed, to load it.
+
+struct Nothing {
+  TESSERA_INLINE void operator()(int) const {}
+};
+
+constexpr int factor_at(int level, int group) { return level == 0 ? 0 : (1 << level) / 2 + group / 2; }
 
 /// Coefficient q of each lane's polynomial in v[q], to residues: v[r] belongs to ring r.
-template <int radix, int level = 0, class Lanes>
-TESSERA_INLINE void split(Lanes (&v)[radix], const Lanes* factors) {
-  constexpr int half = radix >> (level + 1);
-  if constexpr (half > 0) {
+template <int radix, int level = 0, int group = 0, class Lanes, class Done = Nothing>
+TESSERA_INLINE void split(Lanes (&v)[radix], const Lanes* factors, const Done& done = {}) {
+  constexpr int size = radix >> level, first = group * size;
+  if constexpr (size == 1) {
+    done(first);
+  } else {
     TESSERA_UNROLL
-    for (int pair = 0; pair < radix / 2; ++pair) {
-      const int group = pair / half, low = group * half + pair;
-      const Lanes& factor = factors[level == 0 ? 0 : (1 << level) / 2 + group / 2];
-      if (group % 2 == 0) {
-        halve(v[low], v[low + half], factor);
+    for (int low = first; low < first + size / 2; ++low) {
+      if constexpr (group % 2 == 0) {
+        halve(v[low], v[low + size / 2], factors[factor_at(level, group)]);
       } else {
-        halve_turned(v[low], v[low + half], factor);
+        halve_turned(v[low], v[low + size / 2], factors[factor_at(level, group)]);
       }
     }
-    split<radix, level + 1>(v, factors);
+    split<radix, level + 1, 2 * group>(v, factors, done);
+    split<radix, level + 1, 2 * group + 1>(v, factors, done);
   }
 }
 
-/// The first level for real coefficients, which are in the real parts.
-template <int radix, class Lanes>
-TESSERA_INLINE void split_real(Lanes (&v)[radix], const Lanes* factors) {
+/// The same for real coefficients, which are in the real parts.
+template <int radix, class Lanes, class Done = Nothing>
+TESSERA_INLINE void split_real(Lanes (&v)[radix], const Lanes* factors, const Done& done = {}) {
   TESSERA_UNROLL
   for (int low = 0; low < radix / 2; ++low) {
     const auto high = v[low + radix / 2].re;
@@ -106,7 +98,8 @@ TESSERA_INLINE void split_real(Lanes (&v)[radix], const Lanes* factors) {
     v[low + radix / 2] = {v[low].re - product.re, -product.im};
     v[low] = {v[low].re + product.re, product.im};
   }
-  split<radix, 1>(v, factors);
+  split<radix, 1, 0>(v, factors, done);
+  split<radix, 1, 1>(v, factors, done);
 }
 
 /// The inverse of `halve`, times 2.
@@ -117,19 +110,30 @@ TESSERA_INLINE void join(Lanes& low, Lanes& high, const Lanes& z) {
   high = multiply_conjugate(difference, z);
 }
 
+/// The inverse of `halve_turned`, times 2.
+template <class Lanes>
+TESSERA_INLINE void join_turned(Lanes& low, Lanes& high, const Lanes& z) {
+  const Lanes turned{low.im - high.im, high.re - low.re};
+  low = low + high;
+  high = multiply_conjugate(turned, z);
+}
+
 /// The inverse of `split`, times radix.
-template <int radix, int level = 0, class Lanes>
-TESSERA_INLINE void merge(Lanes (&v)[radix], const Lanes* factors) {
-  constexpr int half = radix >> (level + 1);
-  if constexpr (half > 0) {
-    merge<radix, level + 1>(v, factors);
+template <int radix, int level = 0, int group = 0, class Lanes, class Begin = Nothing>
+TESSERA_INLINE void merge(Lanes (&v)[radix], const Lanes* factors, const Begin& begin = {}) {
+  constexpr int size = radix >> level, first = group * size;
+  if constexpr (size == 1) {
+    begin(first);
+  } else {
+    merge<radix, level + 1, 2 * group>(v, factors, begin);
+    merge<radix, level + 1, 2 * group + 1>(v, factors, begin);
     TESSERA_UNROLL
-    for (int pair = 0; pair < radix / 2; ++pair) {
-      const int group = pair / half, low = group * half + pair;
-      Lanes difference = v[low] - v[low + half];
-      if (group % 2 == 1) difference = times_minus_i(difference);
-      v[low] = v[low] + v[low + half];
-      v[low + half] = multiply_conjugate(difference, factors[level == 0 ? 0 : (1 << level) / 2 + group / 2]);
+    for (int low = first; low < first + size / 2; ++low) {
+      if constexpr (group % 2 == 0) {
+        join(v[low], v[low + size / 2], factors[factor_at(level, group)]);
+      } else {
+        join_turned(v[low], v[low + size / 2], factors[factor_at(level, group)]);
+      }
     }
   }
 }

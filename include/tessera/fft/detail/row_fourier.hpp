@@ -6,9 +6,9 @@
 //
 //   across rows   lane r is row r: as many rows at once as there are lanes, transposed while they are read and written;
 //                 any length
-//   within a row  lane j has x[j], x[j + W], x[j + 2 W], ..., W the number of lanes. With N = W M, k < M and q < W,
-//                 X[k + M q] = sum over j of exp(-2 pi i j q / W) (exp(-2 pi i j k / N) Y_j[k]), Y_j the transform of
-//                 lane j: one more butterfly, behind a transpose, while the row is written
+//   within a row  with N = W M, W the number of lanes, the first pass is one of radix W, while the row is read: sums
+//                 over q of x[n + M q] exp(-2 pi i q k / W), turned by exp(-2 pi i n k / N) and transposed, are lane k
+//                 of vector n, whose transform is X[k], X[k + W], X[k + 2 W], ...
 //
 // The inverse transform is the forward one between two exchanges of real and imaginary parts, which cost nothing where
 // rows are read and written.
@@ -42,13 +42,15 @@ class RowFourier {
   RowFourier(Index length, bool within) : length_(length), within_(within) {
     lane_ = LaneTransform<Scalar>(within ? length / lanes : length);
     if (!within) return;
-    turns_.resize(static_cast<std::size_t>(2 * length));
-    for (Index k = 0; k < length / lanes; ++k) {
-      Scalar* turn = turns_.data() + 2 * lanes * k;
-      for (Index j = 0; j < lanes; ++j) {
-        const std::complex<Scalar> root = unit_root<Scalar>(-j * k, length);
-        turn[j] = root.real();
-        turn[j + lanes] = root.imag();
+    turns_.resize(static_cast<std::size_t>((length / lanes + lanes - 1) / lanes * 2 * lanes * lanes));
+    Scalar* turn = turns_.data();
+    for (Index block = 0; block < length / lanes; block += lanes) {
+      for (Index k = 0; k < lanes; ++k, turn += 2 * lanes) {
+        for (int i = 0; i < lanes; ++i) {
+          const std::complex<Scalar> root = unit_root<Scalar>(-k * (start(block) + number(i)), length);
+          turn[i] = root.real();
+          turn[i + lanes] = root.imag();
+        }
       }
     }
   }
@@ -82,33 +84,45 @@ class RowFourier {
     return exchange ? Lanes{value.im, value.re} : value;
   }
 
+  /// Which of the numbers that load_paired reads lane i has.
+  static constexpr int number(int i) { return paired_lane<Scalar>(i); }
+  /// Where a block of W vectors begins: the last one may overlap the one before.
+  Index start(Index block) const { return std::min(block, length_ / lanes - lanes); }
+
+  /// Vectors of numbers in the order of load_paired to the places of these numbers, after a transpose.
+  static TESSERA_INLINE void store_transposed(Vector (&re)[lanes], Vector (&im)[lanes], Scalar* work) {
+    transpose_lanes(re);
+    transpose_lanes(im);
+    TESSERA_UNROLL
+    for (int i = 0; i < lanes; ++i) store_complex(work + 2 * lanes * number(i), Lanes{re[i], im[i]});
+  }
+
   void read_within(const Scalar* from, bool inverse, Scalar* work) const {
-    for (Index n = 0; n < 2 * length_; n += 2 * lanes) {
-      store_complex(work + n, exchanged(load_interleaved(from + n), inverse));
+    const Index part = length_ / lanes;
+    const Scalar* turn = turns_.data();
+    for (Index block = 0; block < part; block += lanes, turn += 2 * lanes * lanes) {
+      const Index n = start(block);
+      Lanes v[lanes];
+      TESSERA_UNROLL
+      for (int q = 0; q < lanes; ++q) v[q] = exchanged(load_paired(from + 2 * (n + part * q)), inverse);
+      butterfly(v);
+      Vector re[lanes], im[lanes];
+      TESSERA_UNROLL
+      for (int i = 0; i < lanes; ++i) {
+        const int k = number(i);  // so that store_paired finds its order
+        const Lanes turned = k == 0 ? v[0] : v[k] * load_complex(turn + 2 * lanes * k);
+        re[i] = turned.re;
+        im[i] = turned.im;
+      }
+      store_transposed(re, im, work + 2 * lanes * n);
     }
   }
 
   void write_within(const Scalar* work, bool inverse, Scalar factor, Scalar* to) const {
-    const Index part = length_ / lanes;
     const Vector scale = simd::broadcast(factor);
-    for (Index begin = 0; begin < part; begin += lanes) {
-      const Index k = std::min(begin, part - lanes);  // the last block may overlap the one before
-      Vector re[lanes], im[lanes];
-      TESSERA_UNROLL
-      for (int i = 0; i < lanes; ++i) {
-        const Lanes bin =
-            load_complex(work + 2 * lanes * lane_.position(k + i)) * load_complex(turns_.data() + 2 * lanes * (k + i));
-        re[i] = bin.re;
-        im[i] = bin.im;
-      }
-      transpose_lanes(re);
-      transpose_lanes(im);
-      Lanes v[lanes];
-      TESSERA_UNROLL
-      for (int j = 0; j < lanes; ++j) v[j] = {re[j], im[j]};
-      butterfly(v);
-      TESSERA_UNROLL
-      for (int q = 0; q < lanes; ++q) store_interleaved(to + 2 * (k + part * q), exchanged(v[q] * scale, inverse));
+    for (Index m = 0; m < length_ / lanes; ++m) {
+      const Lanes bins = load_complex(work + 2 * lanes * lane_.position(m)) * scale;
+      store_paired(to + 2 * lanes * m, exchanged(bins, inverse));
     }
   }
 
@@ -121,14 +135,11 @@ class RowFourier {
       Vector re[lanes], im[lanes];
       TESSERA_UNROLL
       for (int r = 0; r < lanes; ++r) {
-        const Lanes value = exchanged(load_interleaved(row[r] + 2 * n), inverse);
+        const Lanes value = exchanged(load_paired(row[r] + 2 * n), inverse);
         re[r] = value.re;
         im[r] = value.im;
       }
-      transpose_lanes(re);
-      transpose_lanes(im);
-      TESSERA_UNROLL
-      for (int i = 0; i < lanes; ++i) store_complex(work + 2 * lanes * (n + i), Lanes{re[i], im[i]});
+      store_transposed(re, im, work + 2 * lanes * n);
     }
     for (Index n = whole; n < length_; ++n) {
       Scalar* at = work + 2 * lanes * n;
@@ -146,7 +157,7 @@ class RowFourier {
       Vector re[lanes], im[lanes];
       TESSERA_UNROLL
       for (int i = 0; i < lanes; ++i) {
-        const Lanes bin = exchanged(load_complex(work + 2 * lanes * lane_.position(k + i)) * scale, inverse);
+        const Lanes bin = exchanged(load_complex(work + 2 * lanes * lane_.position(k + number(i))) * scale, inverse);
         re[i] = bin.re;
         im[i] = bin.im;
       }
@@ -154,7 +165,7 @@ class RowFourier {
       transpose_lanes(im);
       TESSERA_UNROLL
       for (int r = 0; r < lanes; ++r) {
-        if (r < rows) store_interleaved(to[r] + 2 * k, Lanes{re[r], im[r]});
+        if (r < rows) store_paired(to[r] + 2 * k, Lanes{re[r], im[r]});
       }
     }
     for (Index k = whole; k < length_; ++k) {
@@ -169,7 +180,7 @@ class RowFourier {
   Index length_ = 0;
   bool within_ = false;
   LaneTransform<Scalar> lane_;
-  AlignedVector<Scalar> turns_;  // exp(-2 pi i j k / N): lane j of vector k
+  AlignedVector<Scalar> turns_;  // exp(-2 pi i n k / N): for each block of W numbers n, vectors k
 };
 
 }  // namespace detail

@@ -23,6 +23,9 @@ struct SampleSource {
   Index end = 0;
   const Scalar* factor = nullptr;
 
+  /// Whether samples 0 ... count - 1 are just what lies in memory.
+  bool plain(Index count) const { return begin == 0 && end >= count && factor == nullptr; }
+
   /// Samples m, m + 1, ...
   TESSERA_INLINE simd::Vec<Scalar> load(Index m) const {
     if (m < begin || m + simd::lanes < Scalar >> end) [[unlikely]]
@@ -54,6 +57,9 @@ struct SampleSink {
   const Scalar* factor = nullptr;
   const Scalar* skipped = nullptr;
   Scalar skip = 0;
+
+  /// Whether samples 0 ... count - 1 go to memory as they are.
+  bool plain(Index count) const { return begin == 0 && end >= count && factor == nullptr && skipped == nullptr; }
 
   /// Samples m, m + 1, ...
   TESSERA_INLINE void store(Index m, simd::Vec<Scalar> samples) const {
