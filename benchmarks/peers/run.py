@@ -24,6 +24,7 @@ import pathlib
 import sys
 import time
 
+import signals
 import works
 
 
@@ -363,6 +364,14 @@ CASES = {
         "vq_training": vqp_vq_training,
     },
 }
+
+
+def of_signals(make):
+    return lambda data, shape: Case(make(data, shape))
+
+
+for _peer, _cases in signals.CASES.items():
+    CASES.setdefault(_peer, {}).update({kind: of_signals(make) for kind, make in _cases.items()})
 
 
 def single_threaded():

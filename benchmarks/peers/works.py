@@ -37,7 +37,24 @@ def vector_quantize_pytorch():
     return importlib.metadata.version("vector-quantize-pytorch")
 
 
-PEERS = {"faiss": faiss, "torch": torch, "vector-quantize-pytorch": vector_quantize_pytorch}
+def scipy():
+    import numpy
+    import scipy.fft
+
+    scipy.fft.rfft(numpy.zeros(8, dtype=numpy.float32))
+    return scipy.__version__
+
+
+def ducc0():
+    import ducc0
+    import numpy
+
+    ducc0.fft.c2c(numpy.zeros(8, dtype=numpy.complex64))
+    return importlib.metadata.version("ducc0")
+
+
+PEERS = {"faiss": faiss, "torch": torch, "vector-quantize-pytorch": vector_quantize_pytorch, "scipy": scipy,
+         "ducc0": ducc0}
 
 
 def probe(name):

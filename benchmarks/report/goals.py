@@ -73,6 +73,36 @@ def training_goals(report):
                  for row in rows(report, "kmeans_iteration")])
 
 
+def convolution_goals(report):
+    """One example, kernel spectra given."""
+    found = {int(row["shape"].split("/")[0]): row for row in rows(report, "causal") if row["shape"].endswith("/1")}
+    usual = [row for length, row in found.items() if 1024 <= length <= 65536]
+    longest = [row for length, row in found.items() if length == 2**20]
+
+    def fftw(row):
+        ratios = [ratio(row, label) for label in ("_fftw", "_fftw_rows")]
+        return min((value for value in ratios if value is not None), default=None)
+
+    def slowdown(label):
+        return [(row["shape"], None if ratio(row, label) is None else 1 / ratio(row, label))
+                for row in found.values()]
+
+    name = "causal convolution, 1024 to 65536 samples"
+    yield worst(f"{name}: at least 2 times as fast as FFTW in its better mode", 2.0,
+                [(row["shape"], fftw(row)) for row in usual])
+    yield worst(f"{name}: at least 4 times as fast as PyTorch", 4.0,
+                [(row["shape"], ratio(row, f"{sections.TORCH} causal")) for row in usual])
+    yield worst(f"{name}: at least 10 times as fast as Eigen's FFT", 10.0,
+                [(row["shape"], ratio(row, "eigen")) for row in usual])
+    yield worst("causal convolution, 2^20 samples: at least 1.5 times as fast as FFTW", 1.5,
+                [(row["shape"], fftw(row)) for row in longest])
+    yield worst("causal convolution, -O2 -march=x86-64-v3: at least 0.71 of the native build's speed", 0.71,
+                slowdown("_v3"))
+    yield worst("causal convolution, -O2 without -march: not slower than Eigen's FFT in the native build", 1.0,
+                [(row["shape"], row["best"]["eigen"] / row["best"]["_baseline"])
+                 for row in found.values() if "eigen" in row["best"] and "_baseline" in row["best"]])
+
+
 def memory_goal(report):
     """Between two searches in the same codebook, an N x K table would add (N2 - N1) K floats."""
     goal = "no memory that grows as N x K"
@@ -99,5 +129,6 @@ def compile_goal(report):
 
 
 def judge(report):
-    return [*scalar_goals(report), *search_goals(report), *training_goals(report), memory_goal(report),
+    return [*scalar_goals(report), *search_goals(report), *training_goals(report),
+            *convolution_goals(report), memory_goal(report),
             compile_goal(report)]

@@ -8,6 +8,8 @@ import re
 import subprocess
 import sys
 
+import sections
+
 UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 
@@ -73,7 +75,7 @@ class Peers:
         if not pathlib.Path(python).exists():
             reason = f"no environment at {python}; benchmarks/peers/setup makes it"
             self.found = {name: {"version": None, "missing": reason, "cases": []}
-                          for name in ("faiss", "torch", "vector-quantize-pytorch")}
+                          for name in sections.PEERS}
             return
         command = [str(python), str(script), "--data", str(data)]
         listed = subprocess.run(command + ["--list"], check=True, capture_output=True, text=True)

@@ -8,13 +8,15 @@ import subprocess
 from measure import say
 from sections import SECTIONS
 
-PLOTS = {"nearest": "nearest.png", "fsq_encode": "fsq_encode.png"}
+PLOTS = {kind: f"{kind}.png" for kind in ("nearest", "fsq_encode", "causal", "fourier", "real_fourier")}
 
 
 def contenders(section):
     yield "tessera", "tessera"
     if section.eigen:
         yield "eigen", "Eigen"
+    for _, suffix, head in section.programs:
+        yield suffix, head
     for peer, kind, head in section.peers:
         yield f"{peer} {kind}", head
 

@@ -65,8 +65,10 @@ def contenders(section, shape):
         yield suffix, section.program, f"{section.kind}{suffix}/{shape}"
     if section.share_of:
         yield "share_of", section.program, f"{section.share_of}/{shape}"
-    if section.baseline:
-        yield "baseline", f"{section.program}_baseline", f"{section.kind}/{shape}"
+    for suffix, _ in section.builds:
+        yield suffix, f"{section.program}{suffix}", f"{section.kind}/{shape}"
+    for program, suffix, _ in section.programs:
+        yield suffix, program, f"{section.kind}{suffix}/{shape}"
 
 
 def turn_of_ours(programs, section, shape, seconds, row):

@@ -18,15 +18,22 @@ class Section:
     peers: tuple = ()  # of (peer, its benchmark, the head of its column)
     variants: tuple = ()  # of (suffix of `kind`, head of the column): the same work done otherwise by tessera
     share_of: str = ""  # another benchmark of the same shape, of whose time this one's share is stated
-    baseline: bool = False  # also in the program built without -march
+    builds: tuple = ()  # of (suffix of `program`, head of the column): the same built otherwise
+    programs: tuple = ()  # of (program, suffix of `kind`, head of the column): peers that are programs of their own
     note: str = ""
 
 
 FAISS, TORCH, VQP = "faiss", "torch", "vector-quantize-pytorch"
+SCIPY, DUCC = "scipy", "ducc0"
+PEERS = (FAISS, TORCH, VQP, SCIPY, DUCC)
+
+BASELINE = (("_baseline", "without -march"),)
+FFT_BUILDS = (("_v3", "-O2 -march=x86-64-v3"), ("_baseline", "-O2"))
+FFTW = "fftw_benchmark"
 
 SECTIONS = [
     Section(
-        "Nearest code", "nearest", "codes/dimension/queries", limit="flops", eigen=True, baseline=True,
+        "Nearest code", "nearest", "codes/dimension/queries", limit="flops", eigen=True, builds=BASELINE,
         peers=((FAISS, "nearest", "faiss IndexFlatL2"), (TORCH, "nearest", "PyTorch cdist + argmin"),
                (VQP, "vq_encode", "vector-quantize-pytorch")),
         variants=(("_threads", "two threads"), ("_double", "in double"), ("_cosine", "cosine")),
@@ -37,7 +44,7 @@ SECTIONS = [
         peers=((FAISS, "nearest_one", "faiss IndexFlatL2"), (TORCH, "nearest_one", "PyTorch cdist + argmin")),
         note="The limit is reading a codebook of that size once. The peers' times contain their Python call."),
     Section(
-        "FSQ encode", "fsq_encode", "levels/vectors", limit="copy", eigen=True, baseline=True,
+        "FSQ encode", "fsq_encode", "levels/vectors", limit="copy", eigen=True, builds=BASELINE,
         peers=((TORCH, "fsq_encode", "PyTorch, the formula"), (VQP, "fsq_encode", "vector-quantize-pytorch")),
         variants=(("_threads", "two threads"),),
         note="float32 in, int32 tokens out; the limit is a copy that moves as many bytes."),
@@ -81,4 +88,27 @@ SECTIONS = [
     Section("Order-independent sums", "grid_sums", "dimension/vectors", program="core_benchmark", limit="read",
             eigen=True,
             note="Sums of a batch on a power-of-two grid, the same bits for every split and order."),
+    Section(
+        "Causal convolution", "causal", "length/batch", program="fft_benchmark", limit="flops", eigen=True,
+        programs=((FFTW, "_fftw_rows", "FFTW, by channel"), (FFTW, "_fftw", "FFTW, batched")),
+        peers=((TORCH, "causal", "PyTorch"), (SCIPY, "causal", "SciPy"), (DUCC, "causal", "ducc")),
+        variants=(("_threads", "two threads"),), builds=FFT_BUILDS,
+        note="256 channels (64 at 262144 samples, 16 at 1048576), a kernel each as long as the signals, spectra given. "
+             "The operations counted are those of two real transforms of twice the length, whatever computes them."),
+    Section(
+        "Causal convolution, kernel spectra in the call", "causal_kernel", "length/batch", program="fft_benchmark",
+        programs=((FFTW, "_fftw_rows", "FFTW, by channel"),),
+        peers=((TORCH, "causal_kernel", "PyTorch"), (SCIPY, "causal_kernel", "SciPy"))),
+    Section(
+        "Causal convolution, backward", "causal_backward", "length/batch", program="fft_benchmark", share_of="causal",
+        peers=((TORCH, "causal_backward", "PyTorch"),), note="Gradients of input and kernel."),
+    Section(
+        "Complex transform", "fourier", "length/rows", program="fft_benchmark", limit="flops", eigen=True,
+        programs=((FFTW, "_fftw", "FFTW, batched"), (FFTW, "_fftw_rows", "FFTW, by row")),
+        peers=((TORCH, "fourier", "PyTorch"), (SCIPY, "fourier", "SciPy"), (DUCC, "fourier", "ducc")),
+        variants=(("_threads", "two threads"),), builds=FFT_BUILDS),
+    Section(
+        "Real transform", "real_fourier", "length/rows", program="fft_benchmark", limit="flops", eigen=True,
+        programs=((FFTW, "_fftw", "FFTW, batched"), (FFTW, "_fftw_rows", "FFTW, by row")),
+        peers=((TORCH, "real_fourier", "PyTorch"), (SCIPY, "real_fourier", "SciPy"), (DUCC, "real_fourier", "ducc"))),
 ]

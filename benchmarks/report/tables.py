@@ -39,6 +39,8 @@ def columns(section, roofs):
         yield "of the limit", lambda row: f"{100 * (limits.share(roofs, section.limit, row) or 0):.0f} %"
     if section.eigen:
         yield "Eigen", lambda row: times(row, "eigen")
+    for _, suffix, head in section.programs:
+        yield head, lambda row, suffix=suffix: times(row, suffix)
     for peer, kind, head in section.peers:
         label = f"{peer} {kind}"
         yield head, lambda row, label=label: times(row, label)
@@ -48,10 +50,10 @@ def columns(section, roofs):
         else:
             yield head, lambda row, suffix=suffix: times(row, suffix)
     if section.share_of:
-        yield "share of the search", lambda row: (
+        yield ("share of the search" if section.share_of == "nearest" else "share of the forward pass"), lambda row: (
             f"{100 * row['best']['tessera'] / row['best']['share_of']:.1f} %" if "share_of" in row["best"] else "-")
-    if section.baseline:
-        yield "without -march", lambda row: times(row, "baseline")
+    for suffix, head in section.builds:
+        yield head, lambda row, suffix=suffix: times(row, suffix)
 
 
 def render_section(section, rows, roofs):
