@@ -26,6 +26,7 @@
 #include <tessera/core/finite.hpp>
 #include <tessera/fft/detail/channel_sum.hpp>
 #include <tessera/fft/detail/row_convolution.hpp>
+#include <tessera/fft/detail/slot_memory.hpp>
 #include <tessera/fft/signal.hpp>
 
 namespace tessera {
@@ -81,14 +82,12 @@ class ConvolutionWorkspace {
  public:
   ConvolutionWorkspace() = default;
   /// How many tasks may run at once.
-  Index slots() const { return slots_; }
+  Index slots() const { return memory_.slots(); }
 
  private:
   friend class CausalConvolution<Scalar>;
 
-  Index slots_ = 0;
-  Index slot_size_ = 0;
-  AlignedVector<Scalar> memory_;
+  detail::SlotMemory<Scalar> memory_;
 };
 
 /// What a convolution takes beside signals and kernels.
@@ -138,11 +137,8 @@ class CausalConvolution {
 
   /// Memory for this plan, with which `slots` tasks can run at once.
   ConvolutionWorkspace<Scalar> workspace(Index slots = 1) const {
-    require(slots >= 1, "ConvolutionWorkspace: expected at least 1 slot, found {}", slots);
     ConvolutionWorkspace<Scalar> result;
-    result.slots_ = slots;
-    result.slot_size_ = 3 * row_.spectrum_size();
-    result.memory_.resize(static_cast<std::size_t>(slots * result.slot_size_));
+    result.memory_ = {"ConvolutionWorkspace", slots, slot_size()};
     return result;
   }
 
@@ -156,14 +152,14 @@ class CausalConvolution {
                      Execution execution = {}, ConvolutionWorkspace<Scalar>* workspace = nullptr) const {
     check_taps(taps, "taps", taps.count());
     if (backward.data() != nullptr) check_taps(backward, "backward taps", taps.count());
-    Slots slots(*this, workspace, execution, taps.count());
+    detail::SlotMemory<Scalar>* memory = memory_of(workspace);
     spectrum.length_ = length();
     spectrum.kernels_ = taps.count();
     spectrum.taps_ = taps.dimension();
     spectrum.backward_taps_ = backward.dimension();
     spectrum.size_ = row_.spectrum_size();
     spectrum.values_.resize(static_cast<std::size_t>(taps.count() * spectrum.size_));
-    slots.run(execution, [&](Index k, Scalar* work) {
+    detail::for_items(taps.count(), execution, memory, slot_size(), [&](Index k, Scalar* work) {
       const Scalar* back = backward.data() == nullptr ? nullptr : backward[k];
       row_.prepare({taps[k], taps.dimension(), back, backward.dimension()},
                    spectrum.values_.data() + k * spectrum.size_, work);
@@ -255,37 +251,19 @@ class CausalConvolution {
     Index end;
   };
 
-  /// A workspace of the caller's or of its own, and items spread over its slots.
-  struct Slots {
-    std::optional<ConvolutionWorkspace<Scalar>> own;
-    ConvolutionWorkspace<Scalar>* used;
-    Index items;
+  Index slot_size() const { return 3 * row_.spectrum_size(); }
 
-    Slots(const CausalConvolution& plan, ConvolutionWorkspace<Scalar>* given, Execution execution, Index count)
-        : used(given), items(count) {
-      if (given == nullptr) {
-        own.emplace(plan.workspace(std::clamp<Index>(execution.concurrency(), 1, std::max<Index>(count, 1))));
-        used = &*own;
-      }
-      require(used->slot_size_ == 3 * plan.row_.spectrum_size(),
-              "CausalConvolution: expected a workspace made for length {}, found one of another plan", plan.length());
-    }
-
-    template <class Body>
-    void run(Execution execution, Body&& body) {
-      const Index grain = std::max<Index>(1, (items + used->slots_ - 1) / used->slots_);
-      execution.for_ranges(items, grain, [&](Index begin, Index end) {
-        Scalar* work = used->memory_.data() + begin / grain * used->slot_size_;
-        for (Index i = begin; i < end; ++i) body(i, work);
-      });
-    }
-  };
+  detail::SlotMemory<Scalar>* memory_of(ConvolutionWorkspace<Scalar>* workspace) const {
+    require(workspace == nullptr || workspace->memory_.slot_size() == slot_size(),
+            "CausalConvolution: expected a workspace made for length {}, found one of another plan", length());
+    return workspace == nullptr ? nullptr : &workspace->memory_;
+  }
 
   /// The batch of a channel in a row, so that its spectrum stays in the cache.
   template <class Body>
   void for_rows(Index batch, const ConvolveOptions<Scalar>& options, Body&& body) const {
-    Slots slots(*this, options.workspace, options.execution, batch * channels_);
-    slots.run(options.execution, [&](Index i, Scalar* work) { body(i % batch, i / batch, work); });
+    detail::for_items(batch * channels_, options.execution, memory_of(options.workspace), slot_size(),
+                      [&](Index i, Scalar* work) { body(i % batch, i / batch, work); });
   }
 
   static const Scalar* gate_of(const ConvolveOptions<Scalar>& options, Index b, Index c) {
@@ -303,21 +281,22 @@ class CausalConvolution {
                         const ConvolveOptions<Scalar>& options) const {
     const auto [begin, end] = window(spectrum, options.range);
     const bool shared = spectrum.kernels_ == 1;
-    Slots slots(*this, options.workspace, options.execution, spectrum.kernels_);
-    slots.run(options.execution, [&, begin = begin, end = end](Index k, Scalar* work) {
-      Scalar* sum = work + 2 * row_.spectrum_size();
-      std::fill_n(sum, row_.spectrum_size(), Scalar{0});
-      for (Index c = k; c < (shared ? channels_ : k + 1); ++c) {
-        for (Index b = 0; b < input.batch(); ++b) {
-          row_.accumulate({input(b, c), 0, length()}, {grad_output(b, c), begin, end, gate_of(options, b, c)}, sum,
-                          work);
-        }
-      }
-      const Batch<Scalar>& forward = gradients.kernel;
-      const Batch<Scalar>& backward = gradients.backward_kernel;
-      row_.finish(sum, forward.data() == nullptr ? nullptr : forward[k], forward.dimension(),
-                  backward.data() == nullptr ? nullptr : backward[k], backward.dimension(), work);
-    });
+    detail::SlotMemory<Scalar>* memory = memory_of(options.workspace);
+    detail::for_items(spectrum.kernels_, options.execution, memory, slot_size(),
+                      [&, begin = begin, end = end](Index k, Scalar* work) {
+                        Scalar* sum = work + 2 * row_.spectrum_size();
+                        std::fill_n(sum, row_.spectrum_size(), Scalar{0});
+                        for (Index c = k; c < (shared ? channels_ : k + 1); ++c) {
+                          for (Index b = 0; b < input.batch(); ++b) {
+                            row_.accumulate({input(b, c), 0, length()},
+                                            {grad_output(b, c), begin, end, gate_of(options, b, c)}, sum, work);
+                          }
+                        }
+                        const Batch<Scalar>& forward = gradients.kernel;
+                        const Batch<Scalar>& backward = gradients.backward_kernel;
+                        row_.finish(sum, forward.data() == nullptr ? nullptr : forward[k], forward.dimension(),
+                                    backward.data() == nullptr ? nullptr : backward[k], backward.dimension(), work);
+                      });
   }
 
   // ---- checks ----

@@ -14,6 +14,7 @@
 // between four vectors, so that again whole vectors are split, two levels at a time.
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
@@ -65,10 +66,41 @@ class RightAngle {
     write(spectrum, sink);
   }
 
+  // ---- transform and invert in pieces, for work that is spread over time ----
+
+  /// Both go level by level through `passes()` passes, transform from the first and invert from the last. A pass is
+  /// `items(pass)` items in any order.
+  int passes() const { return 2 + middle_passes(); }
+  Index items(int pass) const { return length_ / item_size(pass); }
+  /// Multiplications of an item: four in each pair of numbers and level.
+  Index item_multiplications(int pass) const {
+    const int levels = pass == 0 ? factors_.first_levels() : within(pass) ? Factors::lane_levels : middle_levels;
+    return 2 * item_size(pass) * levels;
+  }
+
+  void transform_items(const Source& source, Scalar* spectrum, int pass, Index begin, Index end) const {
+    if (pass == 0) return read(source, spectrum, begin, end);
+    if (within(pass)) {
+      const Index first = begin * item_size(pass), total = (end - begin) * item_size(pass);
+      return within<true, false>(spectrum + 2 * first, nullptr, total, first / lanes, 1);
+    }
+    for_columns(pass, begin, end, spectrum, split_ring);
+  }
+
+  void invert_items(Scalar* spectrum, const Sink& sink, int pass, Index begin, Index end) const {
+    if (pass == 0) return write(spectrum, sink, begin, end);
+    if (within(pass)) {
+      const Index first = begin * item_size(pass), total = (end - begin) * item_size(pass);
+      return within<false, true>(spectrum + 2 * first, nullptr, total, first / lanes, 1);
+    }
+    for_columns(pass, begin, end, spectrum, merge_ring);
+  }
+
  private:
   using Lanes = ComplexLanes<Scalar>;
 
   static constexpr int lanes = Factors::lanes;
+  static constexpr int middle_levels = Factors::middle_levels;
   static constexpr int middle_radix = Factors::middle_radix;
   static constexpr bool odd_levels = Factors::odd_levels;
   static constexpr Index level_by_level = 4096 / (2 * sizeof(Scalar));  // rings of up to so many coefficients
@@ -79,25 +111,49 @@ class RightAngle {
     for (int i = 0; i < count; ++i) factors[i] = broadcast_complex(table[2 * i], table[2 * i + 1]);
   }
 
+  // ---- pieces: an item of the last pass is four vectors, one of the others a vector of as many as the radix ----
+
+  int middle_passes() const {
+    return (std::countr_zero(static_cast<std::size_t>(length_)) - Factors::lane_levels - factors_.first_levels()) /
+           middle_levels;
+  }
+  bool within(int pass) const { return pass == 1 + middle_passes(); }
+  Index item_size(int pass) const {
+    return Index{lanes} * (pass == 0 ? Index{1} << factors_.first_levels() : within(pass) ? 4 : middle_radix);
+  }
+
+  /// Columns [begin, end) of a middle pass, which are those of one ring after the other.
+  template <class Body>
+  void for_columns(int pass, Index begin, Index end, Scalar* work, Body&& body) const {
+    const Index size = length_ >> (factors_.first_levels() + (pass - 1) * middle_levels);
+    const Index part = size / middle_radix, columns = part / lanes;
+    while (begin < end) {
+      const Index r = begin / columns, from = begin % columns, to = std::min(columns, from + end - begin);
+      body(work + 2 * r * size, part, factors_.middle(pass - 1, r), from * lanes, to * lanes);
+      begin += to - from;
+    }
+  }
+
   // ---- reading and writing, with the first split and the last merge ----
 
   /// What most calls ask for, the lower samples as they lie in memory, has a loop without questions.
-  void read(const Source& source, Scalar* work) const {
+  void read(const Source& source, Scalar* work) const { read(source, work, 0, items(0)); }
+  void read(const Source& source, Scalar* work, Index begin, Index end) const {
     const bool both = source.end > length_;
     const bool plain = !both && source.plain(length_);
     dispatch([&](auto radix) {
-      if (plain) return read<radix(), false>(work, [=](Index n) { return simd::load(source.data + n); });
+      if (plain) return read<radix(), false>(work, begin, end, [=](Index n) { return simd::load(source.data + n); });
       const auto load = [&](Index n) { return source.load(n); };
-      return both ? read<radix(), true>(work, load) : read<radix(), false>(work, load);
+      return both ? read<radix(), true>(work, begin, end, load) : read<radix(), false>(work, begin, end, load);
     });
   }
 
   template <int radix, bool both, class Load>
-  [[gnu::noinline]] void read(Scalar* work, Load load) const {
+  [[gnu::noinline]] void read(Scalar* work, Index begin, Index end, Load load) const {
     Lanes factors[radix / 2];
     broadcast_factors(factors, factors_.first());
     const Index stride = length_ / radix;
-    for (Index n = 0; n < stride; n += lanes) {
+    for (Index n = begin * lanes; n < end * lanes; n += lanes) {
       Lanes v[radix];
       TESSERA_UNROLL
       for (int q = 0; q < radix; ++q) {
@@ -113,25 +169,27 @@ class RightAngle {
     }
   }
 
-  void write(const Scalar* work, const Sink& sink) const {
+  void write(const Scalar* work, const Sink& sink) const { write(work, sink, 0, items(0)); }
+  void write(const Scalar* work, const Sink& sink, Index begin, Index end) const {
     const bool both = sink.end > length_;
     const bool plain = !both && sink.plain(length_);
     dispatch([&](auto radix) {
       using Vector = simd::Vec<Scalar>;
       if (plain) {
-        return write<radix(), false>(work, [=](Index n, const Vector& v) { simd::store(sink.data + n, v); });
+        const auto store = [=](Index n, const Vector& v) { simd::store(sink.data + n, v); };
+        return write<radix(), false>(work, begin, end, store);
       }
       const auto store = [&](Index n, const Vector& v) { sink.store(n, v); };
-      return both ? write<radix(), true>(work, store) : write<radix(), false>(work, store);
+      return both ? write<radix(), true>(work, begin, end, store) : write<radix(), false>(work, begin, end, store);
     });
   }
 
   template <int radix, bool both, class Store>
-  [[gnu::noinline]] void write(const Scalar* work, Store store) const {
+  [[gnu::noinline]] void write(const Scalar* work, Index begin, Index end, Store store) const {
     Lanes factors[radix / 2];
     broadcast_factors(factors, factors_.first());
     const Index stride = length_ / radix;
-    for (Index n = 0; n < stride; n += lanes) {
+    for (Index n = begin * lanes; n < end * lanes; n += lanes) {
       Lanes v[radix];
       merge(v, factors, [&](int r) { v[r] = load_complex(work + 2 * (n + r * stride)); });
       TESSERA_UNROLL
@@ -177,12 +235,12 @@ class RightAngle {
   void descend(Scalar* work, const Scalar* spectrum, Index size, int splits, Index r, Scalar sign) const {
     if (size <= level_by_level) return level_wise<forward, inverse>(work, spectrum, size, size, splits, r, sign);
     const Index part = size / middle_radix;
-    if constexpr (forward) split_ring(work, part, factors_.middle(splits, r));
+    if constexpr (forward) split_ring(work, part, factors_.middle(splits, r), 0, part);
     for (int i = 0; i < middle_radix; ++i) {
       descend<forward, inverse>(work + 2 * i * part, part_of<forward, inverse>(spectrum, i * part), part, splits + 1,
                                 r * middle_radix + i, sign);
     }
-    if constexpr (inverse) merge_ring(work, part, factors_.middle(splits, r));
+    if constexpr (inverse) merge_ring(work, part, factors_.middle(splits, r), 0, part);
   }
 
   /// `total` coefficients, in rings of `size`, of which the first is ring r of those that `splits` splits left.
@@ -192,18 +250,20 @@ class RightAngle {
     if (size == lanes) return within<forward, inverse>(work, spectrum, total, r, sign);
     const Index part = size / middle_radix;
     if constexpr (forward) {
-      for (Index i = 0; i * size < total; ++i) split_ring(work + 2 * i * size, part, factors_.middle(splits, r + i));
+      for (Index i = 0; i * size < total; ++i)
+        split_ring(work + 2 * i * size, part, factors_.middle(splits, r + i), 0, part);
     }
     level_wise<forward, inverse>(work, spectrum, total, part, splits + 1, r * middle_radix, sign);
     if constexpr (inverse) {
-      for (Index i = 0; i * size < total; ++i) merge_ring(work + 2 * i * size, part, factors_.middle(splits, r + i));
+      for (Index i = 0; i * size < total; ++i)
+        merge_ring(work + 2 * i * size, part, factors_.middle(splits, r + i), 0, part);
     }
   }
 
-  static TESSERA_INLINE void split_ring(Scalar* work, Index part, const Scalar* table) {
+  static TESSERA_INLINE void split_ring(Scalar* work, Index part, const Scalar* table, Index begin, Index end) {
     Lanes factors[middle_radix / 2];
     broadcast_factors(factors, table);
-    for (Index n = 0; n < part; n += lanes) {
+    for (Index n = begin; n < end; n += lanes) {
       Lanes v[middle_radix];
       TESSERA_UNROLL
       for (int q = 0; q < middle_radix; ++q) v[q] = load_complex(work + 2 * (n + q * part));
@@ -213,10 +273,10 @@ class RightAngle {
     }
   }
 
-  static TESSERA_INLINE void merge_ring(Scalar* work, Index part, const Scalar* table) {
+  static TESSERA_INLINE void merge_ring(Scalar* work, Index part, const Scalar* table, Index begin, Index end) {
     Lanes factors[middle_radix / 2];
     broadcast_factors(factors, table);
-    for (Index n = 0; n < part; n += lanes) {
+    for (Index n = begin; n < end; n += lanes) {
       Lanes v[middle_radix];
       TESSERA_UNROLL
       for (int q = 0; q < middle_radix; ++q) v[q] = load_complex(work + 2 * (n + q * part));
