@@ -15,4 +15,6 @@ struct Digests {
   std::uint64_t scalar_double;
   std::uint64_t vector_float;  // a vector quantizer's tokens and the statistics of its batch
   double product;              // of the panel product: equal up to rounding only
+  double convolution;          // and so are causal convolution
+  double transform;            // and a transform of prime length
 };

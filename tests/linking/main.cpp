@@ -32,13 +32,20 @@ bool agrees(const char* unit, const Digests& found) {
       {found.nearest_float, expected.nearest_float}, {found.nearest_double, expected.nearest_double},
       {found.cosine_float, expected.cosine_float},   {found.scalar_float, expected.scalar_float},
       {found.scalar_double, expected.scalar_double}, {found.vector_float, expected.vector_float}};
-  bool right = std::abs(found.product - expected.product) < 1e-6 * expected.product;
+  const double values[][2] = {{found.product, expected.product},
+                              {found.convolution, expected.convolution},
+                              {found.transform, expected.transform}};
+  bool right = true;
   std::printf("%-14s %-24s", unit, found.instruction_set);
   for (const auto& [digest, wanted] : pairs) {
     right = right && digest == wanted;
     std::printf(" %016llx", static_cast<unsigned long long>(digest));
   }
-  std::printf(" %.9g %s\n", found.product, right ? "" : "<- differs");
+  for (const auto& [value, wanted] : values) {
+    right = right && std::abs(value - wanted) < 1e-6 * wanted;
+    std::printf(" %.9g", value);
+  }
+  std::printf("%s\n", right ? "" : " <- differs");
   return right;
 }
 

@@ -3,9 +3,12 @@
 
 // Encodes the same data in every unit: CMakeLists.txt compiles this file several times, with flags of its own each.
 
+#include <complex>
 #include <cstdint>
 
 #include <tessera/core/panel_product.hpp>
+#include <tessera/fft/convolution.hpp>
+#include <tessera/fft/real_fourier.hpp>
 #include <tessera/quantize/finite_scalar.hpp>
 #include <tessera/quantize/nearest.hpp>
 #include <tessera/quantize/vector.hpp>
@@ -80,6 +83,18 @@ double product_sum() {
   return tessera::PanelMatrix<float>(tessera::rows(weights)).multiply(tessera::rows(input)).cast<double>().norm();
 }
 
+double convolution_sum() {
+  const auto taps = integers<float>(3, 300, 8, 9), input = integers<float>(3, 500, 9, 9);
+  const tessera::CausalConvolution<float> plan(500, {.channels = 3});
+  return plan.convolve(tessera::signals(input), plan.spectrum(tessera::rows(taps))).cast<double>().norm();
+}
+
+double transform_sum() {
+  const auto samples = integers<float>(5, 101, 10, 9);
+  const tessera::RealFourierTransform<float, tessera::FourierScale::none> plan(101);
+  return plan.forward(tessera::rows(samples)).cast<std::complex<double>>().norm();
+}
+
 }  // namespace
 
 Digests TESSERA_UNIT();
@@ -91,5 +106,7 @@ Digests TESSERA_UNIT() {
           scalar_tokens<float>(),
           scalar_tokens<double>(),
           vector_tokens(),
-          product_sum()};
+          product_sum(),
+          convolution_sum(),
+          transform_sum()};
 }

@@ -74,13 +74,13 @@ class RightAngle {
   Index items(int pass) const { return length_ / item_size(pass); }
   /// Multiplications of an item: four in each pair of numbers and level.
   Index item_multiplications(int pass) const {
-    const int levels = pass == 0 ? factors_.first_levels() : within(pass) ? Factors::lane_levels : middle_levels;
+    const int levels = pass == 0 ? factors_.first_levels() : is_last(pass) ? Factors::lane_levels : middle_levels;
     return 2 * item_size(pass) * levels;
   }
 
   void transform_items(const Source& source, Scalar* spectrum, int pass, Index begin, Index end) const {
     if (pass == 0) return read(source, spectrum, begin, end);
-    if (within(pass)) {
+    if (is_last(pass)) {
       const Index first = begin * item_size(pass), total = (end - begin) * item_size(pass);
       return within<true, false>(spectrum + 2 * first, nullptr, total, first / lanes, 1);
     }
@@ -89,7 +89,7 @@ class RightAngle {
 
   void invert_items(Scalar* spectrum, const Sink& sink, int pass, Index begin, Index end) const {
     if (pass == 0) return write(spectrum, sink, begin, end);
-    if (within(pass)) {
+    if (is_last(pass)) {
       const Index first = begin * item_size(pass), total = (end - begin) * item_size(pass);
       return within<false, true>(spectrum + 2 * first, nullptr, total, first / lanes, 1);
     }
@@ -117,9 +117,9 @@ class RightAngle {
     return (std::countr_zero(static_cast<std::size_t>(length_)) - Factors::lane_levels - factors_.first_levels()) /
            middle_levels;
   }
-  bool within(int pass) const { return pass == 1 + middle_passes(); }
+  bool is_last(int pass) const { return pass == 1 + middle_passes(); }
   Index item_size(int pass) const {
-    return Index{lanes} * (pass == 0 ? Index{1} << factors_.first_levels() : within(pass) ? 4 : middle_radix);
+    return Index{lanes} * (pass == 0 ? Index{1} << factors_.first_levels() : is_last(pass) ? 4 : middle_radix);
   }
 
   /// Columns [begin, end) of a middle pass, which are those of one ring after the other.
