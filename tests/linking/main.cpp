@@ -18,6 +18,7 @@ Digests tokens_of_plain();
 
 namespace {
 
+// The digests of tokens, then the values.
 constexpr Digests expected{"",
                            0x9e5bd38aa7be6c9d,
                            0x9e5bd38aa7be6c9d,
@@ -25,7 +26,9 @@ constexpr Digests expected{"",
                            0xf814e1696c100068,
                            0xf814e1696c100068,
                            0x7a64b83e3230206d,
-                           84407250.5};
+                           84407250.5,
+                           17208.8332,
+                           884.041313};
 
 bool agrees(const char* unit, const Digests& found) {
   const std::uint64_t pairs[][2] = {
