@@ -134,7 +134,7 @@ class NearestCode {
  private:
   using Panels = detail::CodePanels<Scalar>;
 
-  static constexpr Index task_size = 1024;  // queries per task: large beside the set-up of a workspace
+  static constexpr Index task_size = 256;  // queries per task: large beside the set-up of a workspace
 
   Index columns() const { return (size_ + Panels::width - 1) / Panels::width * Panels::width; }
   const Scalar* code(Index index) const { return codes_.data() + index * stride_; }
