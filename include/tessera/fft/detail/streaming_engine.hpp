@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: MIT
+// Copyright (c) 2026 the tessera authors
+#pragma once
+
+// What a streaming convolution remembers of its channels, and what it does with the next samples of one of them. A
+// result is the sum of what the head gives and, for each size B of partitions, of two blocks' products: of the block
+// before the last the part that begins now, of the one before that the part that began B samples ago. The ring of
+// t^B = i (detail/right_angle.hpp) holds both parts of a product without padding. Blocks' products are summed in the
+// ring over all partitions, so that each block has one inverse transform.
+//
+// Two kernels may be at work at once, so that the second can be heard where the first was. They share the samples and
+// their spectra and have the rest for themselves: a voice each.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <tessera/core/aligned_vector.hpp>
+#include <tessera/core/finite.hpp>
+#include <tessera/core/simd.hpp>
+#include <tessera/fft/detail/complex_lanes.hpp>
+#include <tessera/fft/detail/streaming_kernel.hpp>
+#include <tessera/fft/detail/streaming_schedule.hpp>
+
+namespace tessera::inline TESSERA_ISA {
+namespace detail {
+
+/// Who is at work: voice `heard`, and if `both`, the other one, too, which is faded in from position `begin` on, and
+/// heard alone from `end` on.
+template <class Scalar>
+struct StreamingVoices {
+  std::array<const StreamingKernel<Scalar>*, 2> kernels{};
+  int heard = 0;
+  bool both = false;
+  Index begin = 0;
+  Index end = 0;
+};
+
+template <class Scalar>
+class StreamingEngine {
+ public:
+  using Schedule = StreamingSchedule<Scalar>;
+  using Level = StreamingLevel<Scalar>;
+  using Kernel = StreamingKernel<Scalar>;
+  using Voices = StreamingVoices<Scalar>;
+
+  StreamingEngine(Schedule schedule, Index channels) : schedule_(std::move(schedule)) {
+    history_size_ = std::max(2 * schedule_.period(), lanes);
+    const auto place = [&](Index size) {
+      const Index at = channel_size_;
+      channel_size_ += (size + line - 1) / line * line;
+      return at;
+    };
+    place(history_size_);
+    for (Index& head : heads_) head = place(head_size());
+    for (const Level& level : schedule_.levels()) {
+      const Index spectrum = 2 * level.ring().length();
+      Places places;
+      places.forward = place(spectrum);
+      places.delayed = place(2 * spectrum * level.partitions());
+      for (Index& sum : places.sums) sum = place(spectrum);
+      for (Index& result : places.results) result = place(result_size(level));
+      places_.push_back(places);
+    }
+    memory_.resize(static_cast<std::size_t>(channel_size_ * channels));
+    clock_.levels.resize(places_.size());
+    channel_clock_ = clock_;
+  }
+
+  const Schedule& schedule() const { return schedule_; }
+  Index position() const { return clock_.position; }
+
+  /// As if no sample had come.
+  void reset() {
+    std::fill(memory_.begin(), memory_.end(), Scalar{0});
+    clock_.position = 0;
+    std::fill(clock_.levels.begin(), clock_.levels.end(), LevelClock{});
+  }
+
+  /// Voice `voice` begins to work with the next sample. What it gives is right as soon as it has met as many samples
+  /// as the head has taps, and each size of partitions two whole blocks.
+  void begin_voice(int voice) {
+    for (Index at = heads_[place_of(voice)]; at < static_cast<Index>(memory_.size()); at += channel_size_) {
+      std::fill_n(memory_.data() + at, head_size(), Scalar{0});
+    }
+  }
+
+  /// The next samples of channel c. Returns how many of them are not finite. `out` may be `in`.
+  Index run(Index c, const Scalar* in, Scalar* out, Index count, const Voices& voices) {
+    channel_clock_.position = clock_.position;
+    std::copy(clock_.levels.begin(), clock_.levels.end(), channel_clock_.levels.begin());
+    Channel channel{c, memory_.data() + c * channel_size_, voices};
+    Index spoiled = 0;
+    while (count > 0) {
+      const Index piece = std::min(count, piece_length(voices));
+      spoiled += run_piece(channel, in, out, piece);
+      in += piece;
+      out += piece;
+      count -= piece;
+    }
+    return spoiled;
+  }
+
+  /// After all channels: the samples are in the past.
+  void advance(Index count) {
+    clock_.position += count;
+    for (std::size_t l = 0; l < places_.size(); ++l) advance(clock_.levels[l], schedule_.levels()[l], count);
+  }
+
+ private:
+  using Vector = simd::Vec<Scalar>;
+  using Lanes = ComplexLanes<Scalar>;
+
+  static constexpr Index lanes = simd::lanes<Scalar>;
+  static constexpr Index line = static_cast<Index>(64 / sizeof(Scalar));  // scalars of a cache line
+
+  /// Where in a channel's memory a level has its own: the spectrum of a block as it comes into being, those of the
+  /// blocks before (twice one after the other, so that any is followed by all older ones), and for each voice the sum
+  /// of products and the results of three blocks.
+  struct Places {
+    Index forward = 0;
+    Index delayed = 0;
+    std::array<Index, 2> sums{};
+    std::array<Index, 2> results{};
+  };
+
+  /// The position in the current block; the place of its predecessor's spectrum among the delayed ones, older ones
+  /// following; and which of three results is being made.
+  struct LevelClock {
+    Index offset = 0;
+    Index slot = 0;
+    Index turn = 0;
+  };
+  struct Clock {
+    Index position = 0;
+    std::vector<LevelClock> levels;
+  };
+
+  struct Channel {
+    Index number;
+    Scalar* memory;
+    const Voices& voices;
+    int heard = 0;
+    bool both = false;
+  };
+
+  /// Sums of results to come, in vectors, after one that is done.
+  Index head_size() const { return (1 + schedule_.head_vectors()) * lanes; }
+
+  static std::size_t place_of(int voice) { return static_cast<std::size_t>(voice); }
+
+  static Index result_stride(const Level& level) { return 2 * level.block() + line; }  // read a vector at a time
+  static Index result_size(const Level& level) { return 3 * result_stride(level); }
+
+  static void advance(LevelClock& clock, const Level& level, Index count) {
+    clock.offset += count;
+    const Index blocks = clock.offset / level.block();
+    if (blocks == 0) return;
+    clock.offset %= level.block();
+    clock.slot = (clock.slot + (level.partitions() - blocks % level.partitions())) % level.partitions();
+    clock.turn = (clock.turn + blocks) % 3;
+  }
+
+  /// Pieces end with the blocks of the first level (a vector, if there is none), and where a fade begins or ends.
+  Index piece_length(const Voices& voices) const {
+    const Clock& clock = channel_clock_;
+    Index length = lanes - clock.position % lanes;
+    if (!places_.empty()) length = schedule_.levels()[0].block() - clock.levels[0].offset;
+    if (!voices.both) return length;
+    for (const Index change : {voices.begin, voices.end}) {
+      if (change > clock.position) length = std::min(length, change - clock.position);
+    }
+    return length;
+  }
+
+  Index run_piece(Channel& channel, const Scalar* in, Scalar* out, Index count) {
+    Clock& clock = channel_clock_;
+    const Voices& voices = channel.voices;
+    const bool over = voices.both && clock.position >= voices.end;
+    channel.both = voices.both && !over;
+    channel.heard = over ? 1 - voices.heard : voices.heard;
+    Scalar* samples = channel.memory + (clock.position & (history_size_ - 1));
+    const Index spoiled = take(in, samples, count);
+    for (Index done = 0; done < count;) {
+      const Index lane = (clock.position + done) % lanes, part = std::min(count - done, lanes - lane);
+      sound(channel, samples, out, done, lane, part);
+      done += part;
+    }
+    for (std::size_t l = 0; l < places_.size(); ++l) {
+      work(channel, l, count);
+      advance(clock.levels[l], schedule_.levels()[l], count);
+    }
+    clock.position += count;
+    return spoiled;
+  }
+
+  static Index take(const Scalar* in, Scalar* samples, Index count) {
+    std::copy_n(in, count, samples);
+    if (all_finite(samples, count)) [[likely]]
+      return 0;
+    Index spoiled = 0;
+    for (Index i = 0; i < count; ++i) {
+      if (is_finite(samples[i])) continue;
+      samples[i] = 0;
+      ++spoiled;
+    }
+    return spoiled;
+  }
+
+  // ---- the head, and results ----
+
+  /// Samples done ... done + part - 1 of the piece, of which the first belongs into lane `lane`.
+  void sound(const Channel& channel, const Scalar* samples, Scalar* out, Index done, Index lane, Index part) {
+    Vector y = voice(channel, channel.heard, samples + done, done, lane, part);
+    if (channel.both) {
+      const Vector z = voice(channel, 1 - channel.heard, samples + done, done, lane, part);
+      const Index step = channel_clock_.position + done - channel.voices.begin;
+      if (step >= 0) y = simd::multiply_add(gain(channel.voices, step), z - y, y);
+    }
+    y = y + Vector{};  // no result is -0, whatever was added to it
+    if (part == lanes) return simd::store(out + done, y);
+    std::array<Scalar, static_cast<std::size_t>(lanes)> results;
+    simd::store(results.data(), y);
+    for (Index i = 0; i < part; ++i) out[done + i] = results[static_cast<std::size_t>(i)];
+  }
+
+  /// From step 0, the first sample of the fade, on: 1 / (n + 1), 2 / (n + 1), ... for n samples.
+  static Vector gain(const Voices& voices, Index step) {
+    const Scalar slope = Scalar{1} / static_cast<Scalar>(voices.end - voices.begin + 1);
+    return (simd::iota<Scalar>() + simd::broadcast(static_cast<Scalar>(step + 1))) * simd::broadcast(slope);
+  }
+
+  /// What a voice gives; only the first `part` lanes mean anything.
+  TESSERA_INLINE Vector voice(const Channel& channel, int number, const Scalar* samples, Index done, Index lane,
+                              Index part) {
+    Scalar* sums = channel.memory + heads_[place_of(number)] + lanes;
+    Scalar* to = lane + part == lanes ? sums - lanes : sums;  // a whole vector is done: all move on by one
+    const Scalar* taps = channel.voices.kernels[place_of(number)]->head(channel.number) - lane;
+    add_head(sums, to, taps, samples, part, schedule_.head_vectors());
+    Vector y = simd::load(to + lane);
+    for (std::size_t l = 0; l < places_.size(); ++l) {
+      const Level& level = schedule_.levels()[l];
+      const LevelClock& clock = channel_clock_.levels[l];
+      const Scalar* results = channel.memory + places_[l].results[place_of(number)] + clock.offset + done;
+      const Vector now = simd::load(results + (clock.turn + 2) % 3 * result_stride(level));
+      const Vector still = simd::load(results + (clock.turn + 1) % 3 * result_stride(level) + level.block());
+      y = y + (now + still);
+    }
+    return y;
+  }
+
+  /// Each sample adds its part to all results to come on which it has one. So a result is the sum of its terms in the
+  /// order of the samples, however many come at once; those of a vector that lie before a sample add its product
+  /// with 0. Sums go from `from` to `to`, which are the same or a vector apart.
+  static TESSERA_INLINE void add_head(const Scalar* from, Scalar* to, const Scalar* taps, const Scalar* samples,
+                                      Index count, Index vectors) {
+    Scalar* end = to + vectors * lanes;
+    Index v = 0;
+    const auto add = [&](auto size) {
+      add_tile<size()>(from + v * lanes, to + v * lanes, taps + v * lanes, samples, count);
+      v += size();
+    };
+    if (vectors % 8 == 1 && vectors > 1) add(std::integral_constant<int, 9>());
+    while (v + 8 <= vectors) add(std::integral_constant<int, 8>());
+    if (v + 4 <= vectors) add(std::integral_constant<int, 4>());
+    if (v + 2 <= vectors) add(std::integral_constant<int, 2>());
+    if (v < vectors) add(std::integral_constant<int, 1>());
+    if (from != to) simd::store(end, Vector{});
+  }
+
+  template <int size>
+  static TESSERA_INLINE void add_tile(const Scalar* from, Scalar* to, const Scalar* taps, const Scalar* samples,
+                                      Index count) {
+    Vector sum[size];
+    TESSERA_UNROLL
+    for (int v = 0; v < size; ++v) sum[v] = simd::load(from + v * lanes);
+    for (Index i = 0; i < count; ++i, --taps) {
+      Vector sample = simd::broadcast(samples[i]);
+      simd::keep_in_register(sample);
+      TESSERA_UNROLL
+      for (int v = 0; v < size; ++v) sum[v] = simd::multiply_add(sample, simd::load(taps + v * lanes), sum[v]);
+    }
+    TESSERA_UNROLL
+    for (int v = 0; v < size; ++v) simd::store(to + v * lanes, sum[v]);
+  }
+
+  // ---- partitions ----
+
+  /// The units of level l that belong to the next `count` positions.
+  void work(const Channel& channel, std::size_t l, Index count) {
+    const Level& level = schedule_.levels()[l];
+    const Index offset = channel_clock_.levels[l].offset, end = level.first_unit(offset + count);
+    Index unit = level.first_unit(offset);
+    for (int phase = 0; unit < end; ++phase) {
+      const Index before = level.units_before(phase), stop = std::min(end, level.units_before(phase + 1));
+      if (unit >= stop) continue;
+      if (phase < level.products_phase()) {
+        transform(channel, l, phase, unit - before, stop - before);
+      } else if (phase == level.products_phase()) {
+        multiply(channel, l, unit - before, stop - before);
+      } else {
+        invert(channel, l, level.pass_of(phase), unit - before, stop - before);
+      }
+      unit = stop;
+    }
+  }
+
+  void transform(const Channel& channel, std::size_t l, int pass, Index begin, Index end) {
+    const Level& level = schedule_.levels()[l];
+    const Index block = channel_clock_.position - channel_clock_.levels[l].offset - level.block();
+    const Scalar* samples = channel.memory + (block & (history_size_ - 1));
+    level.ring().transform_items({samples, 0, level.block()}, channel.memory + places_[l].forward, pass, begin, end);
+  }
+
+  void invert(const Channel& channel, std::size_t l, int pass, Index begin, Index end) {
+    const Level& level = schedule_.levels()[l];
+    const Index result = channel_clock_.levels[l].turn * result_stride(level);
+    for (int i = 0; i < (channel.both ? 2 : 1); ++i) {
+      const std::size_t voice = place_of(i == 0 ? channel.heard : 1 - channel.heard);
+      Scalar* results = channel.memory + places_[l].results[voice] + result;
+      level.ring().invert_items(channel.memory + places_[l].sums[voice], {results, 0, 2 * level.block()}, pass, begin,
+                                end);
+    }
+  }
+
+  /// Units [begin, end) of the products: the turns of one vector of the spectra after those of the other.
+  void multiply(const Channel& channel, std::size_t l, Index begin, Index end) {
+    const Level& level = schedule_.levels()[l];
+    const Places& places = places_[l];
+    const Index slot = channel_clock_.levels[l].slot, partitions = level.partitions(), turns = level.turns();
+    for (Index v = begin / turns; v * turns < end; ++v) {
+      const Index first = std::max<Index>(begin - v * turns, 0), last = std::min(end - v * turns, turns);
+      Scalar* delayed = channel.memory + places.delayed + 4 * lanes * v * partitions + 2 * lanes * slot;
+      if (first == 0) {
+        const Lanes fresh = load_complex(channel.memory + places.forward + 2 * lanes * v);
+        store_complex(delayed, fresh);
+        store_complex(delayed + 2 * lanes * partitions, fresh);
+      }
+      for (int i = 0; i < (channel.both ? 2 : 1); ++i) {
+        const std::size_t voice = place_of(i == 0 ? channel.heard : 1 - channel.heard);
+        const Kernel& kernel = *channel.voices.kernels[voice];
+        const Scalar* spectra = kernel.spectra(l, channel.number) + 2 * lanes * v * partitions;
+        Scalar* sum = channel.memory + places.sums[voice] + 2 * lanes * v;
+        Lanes total = first == 0 ? Lanes{} : load_complex(sum);
+        for (Index turn = first; turn < last; ++turn) {
+          const Index p = turn * Level::partitions_at_once;
+          total = total + products(spectra, delayed, p, std::min(p + Level::partitions_at_once, kernel.partitions(l)));
+        }
+        store_complex(sum, total);
+      }
+    }
+  }
+
+  /// The sum of products of partitions [begin, end).
+  static TESSERA_INLINE Lanes products(const Scalar* spectra, const Scalar* delayed, Index begin, Index end) {
+    Lanes straight{Vector{}, Vector{}}, crossed{Vector{}, Vector{}};
+    const auto add = [&](Index p) {
+      Lanes a = load_complex(spectra + 2 * lanes * p), b = load_complex(delayed + 2 * lanes * p);
+      simd::keep_in_register(b.re);
+      simd::keep_in_register(b.im);
+      simd::keep_in_register(a.re);
+      simd::keep_in_register(a.im);
+      straight.re = simd::multiply_add(a.re, b.re, straight.re);
+      crossed.re = simd::multiply_add(a.im, b.im, crossed.re);
+      straight.im = simd::multiply_add(a.re, b.im, straight.im);
+      crossed.im = simd::multiply_add(a.im, b.re, crossed.im);
+    };
+    if (end - begin == Level::partitions_at_once) {
+      TESSERA_UNROLL
+      for (int i = 0; i < Level::partitions_at_once; ++i) add(begin + i);
+    } else {
+      for (Index p = begin; p < end; ++p) add(p);
+    }
+    return {straight.re - crossed.re, straight.im + crossed.im};
+  }
+
+  Schedule schedule_;
+  Index history_size_ = 0;
+  Index channel_size_ = 0;  // scalars of a channel: first its samples, then the rest
+  std::array<Index, 2> heads_{};
+  std::vector<Places> places_;
+  AlignedVector<Scalar> memory_;
+  Clock clock_;          // of all channels
+  Clock channel_clock_;  // of the one at work
+};
+
+}  // namespace detail
+}  // namespace tessera::inline TESSERA_ISA
