@@ -4,11 +4,13 @@
 // Transforms and convolutions; the cases are listed in benchmarks/fft/.
 
 #include "fft/convolution_cases.hpp"
+#include "fft/streaming_cases.hpp"
 #include "fft/transform_cases.hpp"
 #include "support/main.hpp"
 
 int main(int argc, char** argv) {
   tessera::benchmarks::register_transforms();
   tessera::benchmarks::register_convolution();
+  tessera::benchmarks::register_streaming();
   return tessera::benchmarks::run(argc, argv);
 }

@@ -20,6 +20,7 @@ class Section:
     share_of: str = ""  # another benchmark of the same shape, of whose time this one's share is stated
     builds: tuple = ()  # of (suffix of `program`, head of the column): the same built otherwise
     programs: tuple = ()  # of (program, suffix of `kind`, head of the column): peers that are programs of their own
+    per: str = ""  # what the counter `items` counts: time is also stated for each
     note: str = ""
 
 
@@ -111,4 +112,8 @@ SECTIONS = [
         "Real transform", "real_fourier", "length/rows", program="fft_benchmark", limit="flops", eigen=True,
         programs=((FFTW, "_fftw", "FFTW, batched"), (FFTW, "_fftw_rows", "FFTW, by row")),
         peers=((TORCH, "real_fourier", "PyTorch"), (SCIPY, "real_fourier", "SciPy"), (DUCC, "real_fourier", "ducc"))),
+    Section(
+        "Streaming convolution, one call", "streaming", "taps/block", program="fft_benchmark", eigen=True,
+        per="sample of a channel", builds=FFT_BUILDS,
+        note="8 channels, a kernel each, no latency. Eigen's is the direct sum, a dot product for each sample."),
 ]

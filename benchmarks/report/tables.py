@@ -33,6 +33,8 @@ def columns(section, roofs):
     """(head, function of a row) of each column of a section."""
     yield section.shape, lambda row: row["shape"].replace("/", " / ")
     yield "tessera", lambda row: duration(row["best"]["tessera"])
+    if section.per:
+        yield f"per {section.per}", lambda row: duration(row["best"]["tessera"] / row["work"]["items"])
     if section.limit:
         unit = "GFLOP/s" if section.limit == "flops" else "GB/s"
         yield unit, lambda row: f"{(limits.rate(section.limit, row) or 0) / 1e9:.1f}"
