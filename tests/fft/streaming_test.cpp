@@ -15,6 +15,14 @@
 #include <utility>
 #include <vector>
 
+#if defined(__linux__)
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/effort.hpp"
@@ -339,6 +347,28 @@ TEST_CASE("processing allocates nothing, also while kernels are swapped", "[stre
   static_assert(noexcept(std::declval<StreamingConvolution<float>&>().process({}, {})));
   static_assert(StreamingConvolution<float>::latency() == 0);
 }
+
+#if defined(__linux__)
+TEST_CASE("processing calls the system for nothing, also while kernels are swapped", "[streaming]") {
+  if (sanitized) return;  // the sanitizers call it themselves
+  const RowMatrix<float> taps = random_normal<float>(2, 3000, 1);
+  RowMatrix<float> samples = random_normal<float>(2, 512, 2);
+  StreamingConvolution<float> convolution(rows(taps), {.channels = 2, .crossfade = 64});
+  convolution.process(signals(samples), signals(samples));
+  convolution.set_kernel(rows(taps));
+  // A process that may only read, write and exit: the kernel kills it when it calls for anything else.
+  const pid_t child = fork();
+  if (child == 0) {
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) != 0) _exit(2);
+    for (int i = 0; i < 40; ++i) convolution.process(signals(samples), signals(samples));
+    syscall(SYS_exit, 0);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 2) return;  // not to be had here
+  CHECK(WIFEXITED(status));
+}
+#endif
 
 TEMPLATE_TEST_CASE("samples that are not finite count, and act as 0", "[streaming]", float, double) {
   const RowMatrix<TestType> kernel = random_normal<TestType>(1, 90, 1);

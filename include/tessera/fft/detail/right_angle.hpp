@@ -84,7 +84,7 @@ class RightAngle {
       const Index first = begin * item_size(pass), total = (end - begin) * item_size(pass);
       return within<true, false>(spectrum + 2 * first, nullptr, total, first / lanes, 1);
     }
-    for_columns(pass, begin, end, spectrum, split_ring);
+    for_columns(pass, begin, end, spectrum, [](auto... arguments) { split_ring(arguments...); });
   }
 
   void invert_items(Scalar* spectrum, const Sink& sink, int pass, Index begin, Index end) const {
@@ -93,7 +93,7 @@ class RightAngle {
       const Index first = begin * item_size(pass), total = (end - begin) * item_size(pass);
       return within<false, true>(spectrum + 2 * first, nullptr, total, first / lanes, 1);
     }
-    for_columns(pass, begin, end, spectrum, merge_ring);
+    for_columns(pass, begin, end, spectrum, [](auto... arguments) { merge_ring(arguments...); });
   }
 
  private:
