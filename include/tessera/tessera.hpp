@@ -29,6 +29,7 @@
 #include <tessera/fft/normalization.hpp>
 #include <tessera/fft/real_fourier.hpp>
 #include <tessera/fft/signal.hpp>
+#include <tessera/fft/streaming.hpp>
 
 #include <tessera/estimators/estimator.hpp>
 #include <tessera/estimators/rotation_trick.hpp>
