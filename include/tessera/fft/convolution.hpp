@@ -186,7 +186,7 @@ class CausalConvolution {
       const Scalar* samples = input(b, c);
       detail::SampleSink<Scalar> sink{output(b, c), begin, end, gate_of(options, b, c), nullptr, 0};
       add_skip(sink, options, c, samples);
-      row_.multiply({samples, 0, length()}, spectrum.of_channel(c), false, sink, work);
+      row_.multiply({samples, 0, length(), nullptr, row_after(input, b, c)}, spectrum.of_channel(c), false, sink, work);
     });
   }
 
@@ -264,6 +264,12 @@ class CausalConvolution {
   void for_rows(Index batch, const ConvolveOptions<Scalar>& options, Body&& body) const {
     detail::for_items(batch * channels_, options.execution, memory_of(options.workspace), slot_size(),
                       [&](Index i, Scalar* work) { body(i % batch, i / batch, work); });
+  }
+
+  /// The row that for_rows takes after this one.
+  static const Scalar* row_after(const Signals<const Scalar>& signals, Index b, Index c) {
+    if (b + 1 < signals.batch()) return signals(b + 1, c);
+    return c + 1 < signals.channels() ? signals(0, c + 1) : nullptr;
   }
 
   static const Scalar* gate_of(const ConvolveOptions<Scalar>& options, Index b, Index c) {

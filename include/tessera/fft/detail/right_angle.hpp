@@ -49,20 +49,20 @@ class RightAngle {
   /// The spectrum of the samples of `source` before 2 length.
   void transform(const Source& source, Scalar* spectrum) const {
     read(source, spectrum);
-    descend_all<true, false>(spectrum, nullptr, 1);
+    descend_all<true, false>(spectrum, nullptr, {});
   }
 
   /// Writes length times the product of a source and a spectrum, or the spectrum's complex conjugate: a polynomial in
   /// 1 / t. `work` holds 2 length scalars.
   void multiply(const Source& source, const Scalar* spectrum, bool conjugate, const Sink& sink, Scalar* work) const {
     read(source, work);
-    descend_all<true, true>(work, spectrum, conjugate ? Scalar{-1} : Scalar{1});
+    descend_all<true, true>(work, spectrum, {conjugate ? Scalar{-1} : Scalar{1}, work, source.next, sink.data});
     write(work, sink);
   }
 
   /// length times the samples of a spectrum, which becomes scratch.
   void invert(Scalar* spectrum, const Sink& sink) const {
-    descend_all<false, true>(spectrum, nullptr, 1);
+    descend_all<false, true>(spectrum, nullptr, {});
     write(spectrum, sink);
   }
 
@@ -82,7 +82,7 @@ class RightAngle {
     if (pass == 0) return read(source, spectrum, begin, end);
     if (is_last(pass)) {
       const Index first = begin * item_size(pass), total = (end - begin) * item_size(pass);
-      return within<true, false>(spectrum + 2 * first, nullptr, total, first / lanes, 1);
+      return within<true, false>(spectrum + 2 * first, nullptr, total, first / lanes, {});
     }
     for_columns(pass, begin, end, spectrum, [](auto... arguments) { split_ring(arguments...); });
   }
@@ -91,7 +91,7 @@ class RightAngle {
     if (pass == 0) return write(spectrum, sink, begin, end);
     if (is_last(pass)) {
       const Index first = begin * item_size(pass), total = (end - begin) * item_size(pass);
-      return within<false, true>(spectrum + 2 * first, nullptr, total, first / lanes, 1);
+      return within<false, true>(spectrum + 2 * first, nullptr, total, first / lanes, {});
     }
     for_columns(pass, begin, end, spectrum, [](auto... arguments) { merge_ring(arguments...); });
   }
@@ -104,6 +104,14 @@ class RightAngle {
   static constexpr int middle_radix = Factors::middle_radix;
   static constexpr bool odd_levels = Factors::odd_levels;
   static constexpr Index level_by_level = 4096 / (2 * sizeof(Scalar));  // rings of up to so many coefficients
+
+  /// What a multiplication is done with beside the spectrum.
+  struct Product {
+    Scalar sign = 1;                 // of the spectrum's imaginary parts
+    const Scalar* origin = nullptr;  // where the work memory begins
+    const Scalar* next = nullptr;    // samples that will be read next,
+    const Scalar* output = nullptr;  // and memory that will be written: both are fetched on the way
+  };
 
   template <int count>
   static TESSERA_INLINE void broadcast_factors(Lanes (&factors)[count], const Scalar* table) {
@@ -216,11 +224,12 @@ class RightAngle {
   // ---- in between: `work` and `spectrum` are where the same ring begins ----
 
   template <bool forward, bool inverse>
-  void descend_all(Scalar* work, const Scalar* spectrum, Scalar sign) const {
+  void descend_all(Scalar* work, const Scalar* spectrum, const Product& product) const {
     const Index size = length_ >> factors_.first_levels();
-    if (length_ <= level_by_level) return level_wise<forward, inverse>(work, spectrum, length_, size, 0, 0, sign);
+    if (length_ <= level_by_level) return level_wise<forward, inverse>(work, spectrum, length_, size, 0, 0, product);
     for (Index r = 0; r * size < length_; ++r) {
-      descend<forward, inverse>(work + 2 * r * size, part_of<forward, inverse>(spectrum, r * size), size, 0, r, sign);
+      descend<forward, inverse>(work + 2 * r * size, part_of<forward, inverse>(spectrum, r * size), size, 0, r,
+                                product);
     }
   }
 
@@ -232,13 +241,13 @@ class RightAngle {
 
   /// Ring r of those that `splits` splits left, of `size` coefficients.
   template <bool forward, bool inverse>
-  void descend(Scalar* work, const Scalar* spectrum, Index size, int splits, Index r, Scalar sign) const {
-    if (size <= level_by_level) return level_wise<forward, inverse>(work, spectrum, size, size, splits, r, sign);
+  void descend(Scalar* work, const Scalar* spectrum, Index size, int splits, Index r, const Product& product) const {
+    if (size <= level_by_level) return level_wise<forward, inverse>(work, spectrum, size, size, splits, r, product);
     const Index part = size / middle_radix;
     if constexpr (forward) split_ring(work, part, factors_.middle(splits, r), 0, part);
     for (int i = 0; i < middle_radix; ++i) {
       descend<forward, inverse>(work + 2 * i * part, part_of<forward, inverse>(spectrum, i * part), part, splits + 1,
-                                r * middle_radix + i, sign);
+                                r * middle_radix + i, product);
     }
     if constexpr (inverse) merge_ring(work, part, factors_.middle(splits, r), 0, part);
   }
@@ -246,14 +255,14 @@ class RightAngle {
   /// `total` coefficients, in rings of `size`, of which the first is ring r of those that `splits` splits left.
   template <bool forward, bool inverse>
   void level_wise(Scalar* work, const Scalar* spectrum, Index total, Index size, int splits, Index r,
-                  Scalar sign) const {
-    if (size == lanes) return within<forward, inverse>(work, spectrum, total, r, sign);
+                  const Product& product) const {
+    if (size == lanes) return within<forward, inverse>(work, spectrum, total, r, product);
     const Index part = size / middle_radix;
     if constexpr (forward) {
       for (Index i = 0; i * size < total; ++i)
         split_ring(work + 2 * i * size, part, factors_.middle(splits, r + i), 0, part);
     }
-    level_wise<forward, inverse>(work, spectrum, total, part, splits + 1, r * middle_radix, sign);
+    level_wise<forward, inverse>(work, spectrum, total, part, splits + 1, r * middle_radix, product);
     if constexpr (inverse) {
       for (Index i = 0; i * size < total; ++i)
         merge_ring(work + 2 * i * size, part, factors_.middle(splits, r + i), 0, part);
@@ -354,13 +363,21 @@ class RightAngle {
   }
 
   /// Spectra stream from far away, one after the other: what follows those of these four vectors 4 KiB later is
-  /// fetched.
-  static TESSERA_INLINE void prefetch([[maybe_unused]] const Scalar* spectrum) {
+  /// fetched. So are the samples that this part of the work memory will be read from next time, and what it is written
+  /// to.
+  static TESSERA_INLINE void prefetch(const Scalar* spectrum, const Scalar* work, const Product& product) {
+    prefetch_scalars<8 * lanes>(spectrum + 4096 / sizeof(Scalar));
+    const Index at = (work - product.origin) / 2;
+    if (product.next != nullptr) prefetch_scalars<4 * lanes>(product.next + at);
+    prefetch_scalars<4 * lanes>(product.output + at);
+  }
+  template <int count>
+  static TESSERA_INLINE void prefetch_scalars([[maybe_unused]] const Scalar* from) {
 #if defined(__GNUC__)
-    const char* ahead = reinterpret_cast<const char*>(spectrum) + 4096;
+    const char* bytes = reinterpret_cast<const char*>(from);
     TESSERA_UNROLL
-    for (int line = 0; line < 8 * lanes * static_cast<int>(sizeof(Scalar)) / 64; ++line) {
-      __builtin_prefetch(ahead + 64 * line);
+    for (int line = 0; line < count * static_cast<int>(sizeof(Scalar)) / 64; ++line) {
+      __builtin_prefetch(bytes + 64 * line);
     }
 #endif
   }
@@ -376,18 +393,18 @@ class RightAngle {
 
   /// Vector r and those that follow, `total` coefficients: two loops, because one would be one long chain.
   template <bool forward, bool inverse>
-  void within(Scalar* work, const Scalar* spectrum, Index total, Index r, Scalar sign) const {
+  void within(Scalar* work, const Scalar* spectrum, Index total, Index r, const Product& product) const {
     const Scalar* first_table = factors_.within(r / 4);
     constexpr Index step = 4 * lanes, table_step = 2 * lanes * Factors::within_factors;
     if constexpr (forward) {
       const Scalar* table = first_table;
-      const simd::Vec<Scalar> signs = simd::broadcast(sign);
+      const simd::Vec<Scalar> signs = simd::broadcast(product.sign);
       for (Index n = 0; n < total; n += step, table += table_step) {
         Lanes v[4];
         load_four(v, work + 2 * n);
         split_vectors(v, table);
         if constexpr (inverse) {
-          prefetch(spectrum + 2 * n);
+          prefetch(spectrum + 2 * n, work + 2 * n, product);
           TESSERA_UNROLL
           for (int i = 0; i < 4; ++i) {
             Lanes k = load_factor(spectrum + 2 * n, i);

@@ -22,6 +22,7 @@ struct SampleSource {
   Index begin = 0;
   Index end = 0;
   const Scalar* factor = nullptr;
+  const Scalar* next = nullptr;  // what will be read after this sequence, to be fetched early
 
   /// Whether samples 0 ... count - 1 are just what lies in memory.
   bool plain(Index count) const { return begin == 0 && end >= count && factor == nullptr; }
