@@ -23,10 +23,16 @@ foreach(case IN ITEMS fsq vq vq-ema vq-rotation all errors)
   tessera_example_check(tokenize_image_${case} tokenize_image tokenize_image_test.py ${case})
 endforeach()
 tessera_example_check(train_codebook train_codebook train_codebook_test.py)
+foreach(case IN ITEMS contract channels files room errors)
+  tessera_example_check(reverb_${case} reverb reverb_test.py ${case})
+endforeach()
 
-# With no input of ours, on the distribution's photograph.
+# With no input of ours, on the distribution's photograph and recordings.
 if(EXISTS /usr/share/xplanet/images/earth.jpg)
   tessera_example_test(tokenize_image_photograph tokenize_image --quantizer fsq --codebook-size 64 --patch 16 --steps 5
                        --output {OUTPUT})
   tessera_example_test(train_codebook_photograph train_codebook --codebook-size 16 --iterations 2 --output {OUTPUT})
+endif()
+if(EXISTS /usr/share/sounds/alsa/Front_Left.wav)
+  tessera_example_test(reverb_speech reverb --output {OUTPUT})
 endif()

@@ -33,5 +33,6 @@ install() {
 
 # What every build needs.
 build_packages=(cmake g++ make libeigen3-dev libfmt-dev)
-# What the examples read, draw and write with, and the photograph.
-example_packages=(libcli11-dev libstb-dev nlohmann-json3-dev xplanet-images gnuplot-nox fonts-dejavu-core)
+# What the examples read, draw and write with, the photograph and the recordings.
+example_packages=(libcli11-dev libstb-dev nlohmann-json3-dev libsndfile1-dev pkg-config xplanet-images alsa-utils gnuplot-nox
+  fonts-dejavu-core)
