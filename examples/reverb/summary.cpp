@@ -19,7 +19,7 @@ double mean(const Wet& wet) { return wet.seconds() / static_cast<double>(wet.blo
 /// What 999 blocks of 1000 do not exceed.
 double quantile(const Wet& wet) {
   std::vector<double> sorted = wet.block_seconds;
-  const auto place = sorted.begin() + static_cast<std::ptrdiff_t>((sorted.size() - 1) * 999 / 1000);
+  const auto place = sorted.begin() + static_cast<std::ptrdiff_t>((sorted.size() * 999 + 999) / 1000 - 1);
   std::nth_element(sorted.begin(), place, sorted.end());
   return *place;
 }
