@@ -83,23 +83,47 @@ def convolve(program, folder, name, dry, room, block=256, kind="f32"):
     return check_run(output, dry, room, block)
 
 
-def lit(picture, y):
-    """Where a row of pixels is bright: glowing, which neither the white margin nor what is written there is."""
-    row = picture.rows[y]
-    return [x / picture.width for x in range(picture.width) if row[3 * x] > 150 and row[3 * x + 2] < 220]
+def bright(pixels):
+    """Where pixels of a panel glow, from 0 at its first to 1 at its last; white margins around it are left out."""
+    last = max(i for i, pixel in enumerate(pixels) if pixel != b"\xff\xff\xff")
+    first = max((i + 1 for i in range(last) if pixels[i] == b"\xff\xff\xff"), default=0)
+    return [(i - first) / (last - first) for i in range(first, last) if pixels[i][0] > 150]
+
+
+def check_line(places, expected, width):
+    assert places, "expected a line, found nothing bright"
+    middle = (min(places) + max(places)) / 2
+    assert abs(middle - expected) < 0.01 and max(places) - min(places) < width, (places, expected)
 
 
 def check_picture(program, folder):
-    """A click in a room with an echo: a line of all frequencies in the dry sound above, two in the wet one below."""
-    write_wav(folder / "click.wav", Sound(8000, [[0.0] * 2000 + [0.5] + [0.0] * 1999]))
-    write_wav(folder / "echo.wav", Sound(8000, [[1.0] + [0.0] * 3999 + [0.5]]))
-    succeed(program, "--input", folder / "click.wav", "--impulse", folder / "echo.wav", "--output", folder / "clicks")
-    picture = pictures.read_png(folder / "clicks" / "spectrogram.png")
+    """Dry above wet, time to the right, frequency upward from 0 to half the rate."""
+    # A click in a room with an echo: one line of all frequencies above, two below.
+    picture = pictured(program, folder, "click", [0.0] * 2000 + [0.5] + [0.0] * 1999, [1.0] + [0.0] * 3999 + [0.5])
     for part in (0.15, 0.25, 0.4):
-        dry, wet = lit(picture, int(part * picture.height)), lit(picture, int((0.5 + part) * picture.height))
-        assert dry and wet and all(0.2 < x < 0.4 for x in dry), (part, dry)
-        assert [x for x in wet if x < 0.5] == dry and all(0.65 < x < 0.85 for x in wet if x >= 0.5), (part, wet)
-        assert any(x >= 0.5 for x in wet), (part, wet)
+        dry, wet = (bright(row_of(picture, int((half + part) * picture.height))) for half in (0, 0.5))
+        check_line(dry, 0.25, 0.1)
+        check_line([x for x in wet if x < 0.5], 0.25, 0.1)
+        check_line([x for x in wet if x >= 0.5], 0.75, 0.1)
+    # A tone of 1000 Hz: a line at a quarter of the height.
+    tone = [math.cos(2 * math.pi * n / 8) for n in range(4000)]
+    picture = pictured(program, folder, "tone", tone, [0.5])
+    column = [row[3 * (picture.width // 2) :][:3] for row in picture.rows]
+    half = picture.height // 2
+    check_line(bright(column[:half]), 0.75, 0.05)
+    check_line(bright(column[half : half + int(0.46 * picture.height)]), 0.75, 0.05)
+
+
+def row_of(picture, y):
+    return [picture.rows[y][3 * x : 3 * x + 3] for x in range(picture.width)]
+
+
+def pictured(program, folder, name, dry, taps):
+    write_wav(folder / f"{name}.wav", Sound(8000, [dry]))
+    write_wav(folder / f"{name}-taps.wav", Sound(8000, [taps]))
+    output = folder / f"{name}-picture"
+    succeed(program, "--input", folder / f"{name}.wav", "--impulse", folder / f"{name}-taps.wav", "--output", output)
+    return pictures.read_png(output / "spectrogram.png")
 
 
 def contract(program, folder):
