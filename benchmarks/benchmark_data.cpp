@@ -68,7 +68,7 @@ Needs all_needs() {
     needs.add(Role::queries, shape.inputs, shape.count);
     needs.add(Role::gradient, shape.outputs, shape.count);
   }
-  needs.add(Role::queries, 65521, 1);  // the table that signals are taken from
+  needs.add(Role::queries, signal_table_length, 1);
   for (const LayerShape& shape : elementwise_shapes) needs.add(Role::queries, shape.inputs, shape.count);
   return needs;
 }

@@ -52,20 +52,14 @@ inline std::vector<ConvolutionShape> convolution_shapes() {
   return shapes;
 }
 
-/// Signals, kernels and results of one shape; numbers come from a short table, as drawing 2^28 normal ones takes
-/// minutes.
+/// Signals, kernels and results of one shape.
 struct ConvolutionData {
   RowMatrix<float> input, taps, output;
 
   explicit ConvolutionData(const ConvolutionShape& shape)
-      : input(shape.batch * shape.channels, shape.length),
-        taps(shape.channels, shape.length),
-        output(shape.batch * shape.channels, shape.length) {
-    const RowMatrix<float>& table = normal_matrix(Role::queries, 1, 65521);
-    for (Index i = 0; i < input.size(); ++i) input.data()[i] = table(0, i % table.size());
-    for (Index i = 0; i < taps.size(); ++i) taps.data()[i] = table(0, (i + 31337) % table.size());
-    output.setZero();
-  }
+      : input(table_rows(shape.batch * shape.channels, shape.length)),
+        taps(table_rows(shape.channels, shape.length, 31337)),
+        output(RowMatrix<float>::Zero(shape.batch * shape.channels, shape.length)) {}
   Signals<const float> signals(const ConvolutionShape& s) const {
     return {input.data(), s.batch, s.channels, s.length};
   }

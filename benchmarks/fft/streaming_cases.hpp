@@ -33,14 +33,14 @@ struct StreamingShape {
 inline void streaming(benchmark::State& state, const StreamingShape& shape) {
   constexpr Index channels = StreamingShape::streaming_channels, pieces = 64;
   const RowMatrix<float> taps = table_rows(channels, shape.taps);
-  RowMatrix<float> samples = table_rows(channels, shape.block * pieces);
+  const RowMatrix<float> samples = table_rows(channels, shape.block * pieces);
   RowMatrix<float> results = RowMatrix<float>::Zero(channels, shape.block * pieces);
   StreamingConvolution<float> convolution(rows(taps), {.channels = channels});
   Index piece = 0;
   for (auto _ : state) {
     const Index begin = piece++ % pieces * shape.block;
-    convolution.process({samples.data() + begin, 1, channels, shape.block, samples.size(), samples.cols()},
-                        {results.data() + begin, 1, channels, shape.block, results.size(), results.cols()});
+    convolution.process(signals(samples).window(begin, begin + shape.block),
+                        signals(results).window(begin, begin + shape.block));
     benchmark::ClobberMemory();
   }
   set_rate(state, "items", static_cast<double>(channels * shape.block));

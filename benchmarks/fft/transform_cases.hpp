@@ -43,14 +43,6 @@ inline const std::vector<TransformShape> transform_shapes{{256, 256},   {1000, 2
                                                           {4096, 256},  {16384, 256}, {65536, 64}, {44100, 64},
                                                           {1048576, 4}, {1024, 1},    {65536, 1}};
 
-/// `scalars` numbers in `rows` rows, from a short table.
-inline RowMatrix<float> table_rows(Index rows, Index scalars) {
-  const RowMatrix<float>& table = normal_matrix(Role::queries, 1, 65521);
-  RowMatrix<float> matrix(rows, scalars);
-  for (Index i = 0; i < matrix.size(); ++i) matrix.data()[i] = table(0, i % table.size());
-  return matrix;
-}
-
 inline void fourier(benchmark::State& state, const TransformShape& shape, Execution execution = {}) {
   const RowMatrix<float> input = table_rows(shape.rows, 2 * shape.length);
   RowMatrix<std::complex<float>> output(shape.rows, shape.length);

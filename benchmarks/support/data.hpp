@@ -34,6 +34,17 @@ const RowMatrix<Scalar>& normal_matrix(Role role, Index count, Index dimension) 
   return matrix;
 }
 
+/// Signals take their numbers from a short table, again and again: drawing 2^28 normal ones takes minutes.
+inline constexpr Index signal_table_length = 65521;
+
+/// Rows of numbers from the table, which begins at `offset`.
+inline RowMatrix<float> table_rows(Index rows, Index columns, Index offset = 0) {
+  const RowMatrix<float>& table = normal_matrix(Role::queries, 1, signal_table_length);
+  RowMatrix<float> matrix(rows, columns);
+  for (Index i = 0; i < matrix.size(); ++i) matrix.data()[i] = table(0, (i + offset) % signal_table_length);
+  return matrix;
+}
+
 /// A search: `count` queries in a codebook of `codes` codes.
 struct SearchShape {
   Index codes;

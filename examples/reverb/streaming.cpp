@@ -17,12 +17,8 @@ namespace examples {
 namespace {
 
 using tessera::Signals;
+using tessera::signals;
 using Convolution = tessera::StreamingConvolution<double>;
-
-/// Samples [begin, begin + count) of all channels.
-Signals<double> block_of(RowMatrix<double>& samples, Index begin, Index count) {
-  return {samples.data() + begin, 1, samples.rows(), count, samples.size(), samples.cols()};
-}
 
 /// What a call of the convolution took, in seconds. It reports what is wrong, and throws nothing.
 double process(Convolution& convolution, Signals<const double> input, Signals<double> output) {
@@ -40,7 +36,8 @@ void warm_up(Convolution& convolution, RowMatrix<double>& output, Index samples,
   samples = std::min(samples, output.cols());
   for (Index begin = 0; begin < samples; begin += block) {
     const Index count = std::min(block, samples - begin);
-    process(convolution, block_of(output, begin, count), block_of(output, begin, count));
+    const Signals<double> piece = signals(output).window(begin, begin + count);
+    process(convolution, piece, piece);
   }
   convolution.reset();
 }
@@ -48,14 +45,15 @@ void warm_up(Convolution& convolution, RowMatrix<double>& output, Index samples,
 }  // namespace
 
 Wet convolve_in_blocks(const Scene& scene, const BlockSizes& next_size, ProgressBar& bar) {
-  RowMatrix<double> dry = scene.dry_samples(scene.length());  // silence at the end
+  const RowMatrix<double> dry = scene.dry_samples(scene.length());  // silence at the end
   const RowMatrix<double> taps = scene.room.samples.cast<double>();
   Convolution convolution(tessera::rows(taps), {.channels = scene.channels()});
   Wet wet{RowMatrix<double>::Zero(scene.channels(), scene.length()), {}, Convolution::latency()};
   warm_up(convolution, wet.samples, scene.dry.rate, next_size());
   for (Index begin = 0, count = 0; begin < dry.cols(); begin += count) {
     count = std::min(next_size(), dry.cols() - begin);
-    wet.block_seconds.push_back(process(convolution, block_of(dry, begin, count), block_of(wet.samples, begin, count)));
+    wet.block_seconds.push_back(process(convolution, signals(dry).window(begin, begin + count),
+                                        signals(wet.samples).window(begin, begin + count)));
     bar.advance(count);
   }
   return wet;

@@ -15,6 +15,7 @@
 #include <tessera/core/panel_product.hpp>
 #include <tessera/core/panel_tile.hpp>
 #include <tessera/core/philox.hpp>
+#include <tessera/core/prefetch.hpp>
 #include <tessera/core/progress.hpp>
 #include <tessera/core/random.hpp>
 #include <tessera/core/reductions.hpp>

@@ -12,6 +12,7 @@
 #include <tessera/core/thread_pool.hpp>
 
 #include "fft/naive_fourier.hpp"
+#include "fft/transform_cases.hpp"
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/message.hpp"
@@ -23,7 +24,6 @@ using namespace tessera::testing;
 namespace {
 
 using Complex = std::complex<double>;
-using ComplexRows = RowMatrix<Complex>;
 
 template <class Tensor>
 Tensor random_tensor(Index a, Index b, Index c, std::uint64_t seed) {
@@ -67,17 +67,6 @@ void check_axes(const Tensor& tensor) {
   }
 }
 
-ComplexRows random_matrix(Index rows, Index columns, std::uint64_t seed) {
-  ComplexRows matrix(rows, columns);
-  matrix.real() = random_normal<double>(rows, columns, seed);
-  matrix.imag() = random_normal<double>(rows, columns, seed + 100);
-  return matrix;
-}
-
-double product(const ComplexRows& a, const ComplexRows& b) {
-  return a.real().cwiseProduct(b.real()).sum() + a.imag().cwiseProduct(b.imag()).sum();
-}
-
 }  // namespace
 
 TEST_CASE("lines along every axis of tensors of both storage orders are transformed") {
@@ -99,9 +88,9 @@ TEST_CASE("real tensors get the bins of a real transform along an axis, and come
 TEST_CASE("the two-dimensional transform is its double sum, in place too, and comes back") {
   constexpr Index height = 12, width = 35;
   const FourierTransform2D<double, FourierScale::inverse> plan(height, width);
-  const ComplexRows x = random_matrix(height, width, 1);
+  const ComplexRows<double> x = random_complex<double>(height, width, 1);
   const std::vector<LongComplex> of_rows = circle(height, -1), of_columns = circle(width, -1);
-  const ComplexRows found = plan.forward(rows(x));
+  const ComplexRows<double> found = plan.forward(rows(x));
   std::vector<LongComplex> expected;
   for (Index k = 0; k < height; ++k) {
     for (Index l = 0; l < width; ++l) {
@@ -117,7 +106,7 @@ TEST_CASE("the two-dimensional transform is its double sum, in place too, and co
   }
   CHECK(peak_error(found.data(), expected) < 1e-14);
   auto workspace = plan.workspace();
-  ComplexRows in_place = x;
+  ComplexRows<double> in_place = x;
   CHECK(allocations_in([&] { plan.forward_into(rows(in_place), rows(in_place), {.workspace = &workspace}); }) == 0);
   CHECK((in_place.array() == found.array()).all());
   CHECK((plan.inverse(rows(found)) - x).cwiseAbs().maxCoeff() < 1e-14);
@@ -125,8 +114,8 @@ TEST_CASE("the two-dimensional transform is its double sum, in place too, and co
 
 TEST_CASE("backward passes of two-dimensional transforms are their adjoints") {
   const FourierTransform2D<double, FourierScale::unitary> plan(9, 16);
-  const ComplexRows x = random_matrix(9, 16, 1), w = random_matrix(9, 16, 2);
-  ComplexRows gradient(9, 16);
+  const ComplexRows<double> x = random_complex<double>(9, 16, 1), w = random_complex<double>(9, 16, 2);
+  ComplexRows<double> gradient(9, 16);
   plan.forward_backward_into(rows(w), rows(gradient));
   CHECK(product(plan.forward(rows(x)), w) == Approx(product(x, gradient)).epsilon(1e-12));
   plan.inverse_backward_into(rows(w), rows(gradient));
@@ -142,7 +131,7 @@ TEST_CASE("an axis of another length, no axis, and another matrix are named") {
   CHECK_THROWS_MESSAGE(std::out_of_range, inverse_along(plan, tensor, 3),
                        "inverse_along: expected an axis in [0, 3), found 3");
   const FourierTransform2D<double, FourierScale::none> square(4, 4);
-  const ComplexRows x = random_matrix(4, 5, 1);
+  const ComplexRows<double> x = random_complex<double>(4, 5, 1);
   CHECK_THROWS_MESSAGE(std::invalid_argument, square.forward(rows(x)),
                        "FourierTransform2D: expected input of 4 x 4, found 4 x 5");
   CHECK_THROWS_AS((FourierTransform2D<double, FourierScale::none>(0, 4)), std::invalid_argument);

@@ -13,6 +13,7 @@
 #include <tessera/core/thread_pool.hpp>
 
 #include "fft/naive_fourier.hpp"
+#include "fft/transform_cases.hpp"
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/effort.hpp"
@@ -27,46 +28,16 @@ namespace {
 template <class Scalar>
 using Plain = FourierTransform<Scalar, FourierScale::none>;
 template <class Scalar>
-using ComplexRows = RowMatrix<std::complex<Scalar>>;
-
-constexpr FourierLayout layouts[] = {FourierLayout::automatic, FourierLayout::across_rows};
-
-template <class Scalar>
-ComplexRows<Scalar> random_rows(Index rows, Index length, std::uint64_t seed) {
-  const RowMatrix<Scalar> re = random_normal<Scalar>(rows, length, seed),
-                          im = random_normal<Scalar>(rows, length, ~seed);
-  ComplexRows<Scalar> result(rows, length);
-  result.real() = re;
-  result.imag() = im;
-  return result;
-}
-
-/// 1 to 300, primes, and neighbours of powers of two up to 4096.
-std::vector<Index> lengths() {
-  std::vector<Index> result;
-  for (Index n = 1; n <= effort(300, 40); ++n) result.push_back(n);
-  for (const Index n : {509, 511, 512, 513, 1000, 1009, 1023, 1024, 1025}) result.push_back(n);
-  for (const Index n : {2047, 2048, 2049, 3125, 4093, 4095, 4096, 4097}) {
-    if (!sanitized) result.push_back(n);
-  }
-  return result;
-}
-
-template <class Scalar>
 bool same_bits(const ComplexRows<Scalar>& a, const ComplexRows<Scalar>& b) {
   return a.size() == b.size() &&
          std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(*a.data())) == 0;
-}
-
-double product(const ComplexRows<double>& a, const ComplexRows<double>& b) {
-  return a.real().cwiseProduct(b.real()).sum() + a.imag().cwiseProduct(b.imag()).sum();
 }
 
 }  // namespace
 
 TEMPLATE_TEST_CASE("the transform of any length is its sum, forward and inverse", "", float, double) {
   for (const Index length : lengths()) {
-    const ComplexRows<TestType> x = random_rows<TestType>(length <= 300 ? 3 : 1, length, 17);
+    const ComplexRows<TestType> x = random_complex<TestType>(length <= 300 ? 3 : 1, length, 17);
     const Index last = x.rows() - 1;
     const std::vector<LongComplex> bins = naive_fourier(&x(last, 0), length, -1, length);
     const ComplexRows<TestType> mirrored = x.conjugate();  // whose sums with the other sign are the conjugates
@@ -86,7 +57,7 @@ TEMPLATE_TEST_CASE("bins of long transforms are their sums", "", float, double) 
   std::vector<Index> long_lengths{Index{1} << 14, 15015, 30000, 32771};
   if (!sanitized) long_lengths.insert(long_lengths.end(), {Index{1} << 16, 3 * (Index{1} << 15), Index{1} << 20});
   for (const Index length : long_lengths) {
-    const ComplexRows<TestType> x = random_rows<TestType>(1, length, 5);
+    const ComplexRows<TestType> x = random_complex<TestType>(1, length, 5);
     const ComplexRows<TestType> found = Plain<TestType>(length).forward(rows(x));
     const LongCircle sums(length, -1);
     SplitMix random(3);
@@ -104,7 +75,7 @@ TEMPLATE_TEST_CASE("bins of long transforms are their sums", "", float, double) 
 
 TEST_CASE("the type of a transform says where its factor goes") {
   constexpr Index length = 12;
-  const ComplexRows<double> x = random_rows<double>(1, length, 1);
+  const ComplexRows<double> x = random_complex<double>(1, length, 1);
   const std::vector<LongComplex> forward = naive_fourier(x.data(), length, -1, length);
   const std::vector<LongComplex> inverse = naive_fourier(x.data(), length, 1, length);
   const auto check = [&](const auto& plan, long double f, long double g) {
@@ -120,7 +91,7 @@ TEST_CASE("the type of a transform says where its factor goes") {
 TEST_CASE("a unitary transform keeps energies, a round trip keeps rows, a shift turns bins") {
   for (const Index length : {1, 360, 1009, 1024}) {
     const FourierTransform<double, FourierScale::unitary> plan(length);
-    const ComplexRows<double> x = random_rows<double>(2, length, 8), spectrum = plan.forward(rows(x));
+    const ComplexRows<double> x = random_complex<double>(2, length, 8), spectrum = plan.forward(rows(x));
     CHECK(spectrum.squaredNorm() == Approx(x.squaredNorm()).epsilon(1e-13));
     CHECK((plan.inverse(rows(spectrum)) - x).cwiseAbs().maxCoeff() < 1e-13);
 
@@ -140,7 +111,7 @@ TEST_CASE("a row has the same bits alone, in a batch, in place, with gaps and wi
   for (const Index length : {7, 30, 64, 256, 360, 521}) {
     for (const FourierLayout layout : layouts) {
       const Plain<float> plan(length, {.layout = layout});
-      const ComplexRows<float> x = random_rows<float>(21, length, 2);
+      const ComplexRows<float> x = random_complex<float>(21, length, 2);
       const ComplexRows<float> expected = plan.forward(rows(x));
       ComplexRows<float> single(21, length);
       for (Index r = 0; r < 21; ++r) plan.forward_into(rows(x).slice(r, r + 1), rows(single).slice(r, r + 1));
@@ -161,7 +132,7 @@ TEST_CASE("a row has the same bits alone, in a batch, in place, with gaps and wi
 TEST_CASE("backward passes of complex transforms are their adjoints") {
   for (const Index length : {1, 2, 45, 64, 97}) {
     const FourierTransform<double, FourierScale::forward> plan(length);
-    const ComplexRows<double> x = random_rows<double>(3, length, 4), w = random_rows<double>(3, length, 5);
+    const ComplexRows<double> x = random_complex<double>(3, length, 4), w = random_complex<double>(3, length, 5);
     ComplexRows<double> gradient(3, length);
     plan.forward_backward_into(rows(w), rows(gradient));
     CHECK(product(plan.forward(rows(x)), w) == Approx(product(x, gradient)).epsilon(1e-12).margin(1e-13));
@@ -174,7 +145,7 @@ TEST_CASE("a complex transform with a workspace allocates nothing") {
   const Plain<float> plan(120);
   auto workspace = plan.workspace();
   CHECK(workspace.slots() == 1);
-  ComplexRows<float> x = random_rows<float>(9, 120, 1);
+  ComplexRows<float> x = random_complex<float>(9, 120, 1);
   CHECK(allocations_in([&] { plan.forward_into(rows(x), rows(x), {.workspace = &workspace}); }) == 0);
   if (!sanitized) CHECK(allocations_in([&] { plan.forward_into(rows(x), rows(x)); }) > 0);
 }
@@ -193,7 +164,7 @@ TEST_CASE("wrong lengths, layouts, shapes and workspaces are named") {
                            " complex numbers, at least " + std::to_string(lanes * lanes) +
                            ", for the layout within rows, found " + std::to_string(lanes));
   const Plain<double> plan(8), other(16);
-  const ComplexRows<double> x = random_rows<double>(2, 8, 1);
+  const ComplexRows<double> x = random_complex<double>(2, 8, 1);
   ComplexRows<double> y = ComplexRows<double>::Zero(2, 7);
   CHECK_THROWS_MESSAGE(std::invalid_argument, plan.forward_into(rows(x), rows(y)),
                        "FourierTransform: expected output of 2 x 8, found 2 x 7");

@@ -17,14 +17,17 @@ namespace tessera::testing {
 
 using LongComplex = std::complex<long double>;
 
-/// exp(sign 2 pi i k / length), k = 0 ... length - 1.
-inline std::vector<LongComplex> circle(Index length, int sign) {
+/// exp(sign 2 pi i k / length), 0 <= k < length.
+inline LongComplex circle_point(Index k, Index length, int sign) {
   constexpr long double two_pi = 6.283185307179586476925286766559005768L;
+  const long double angle = two_pi * static_cast<long double>(k) / static_cast<long double>(length);
+  return {std::cos(angle), static_cast<long double>(sign) * std::sin(angle)};
+}
+
+/// All of them.
+inline std::vector<LongComplex> circle(Index length, int sign) {
   std::vector<LongComplex> roots;
-  for (Index k = 0; k < length; ++k) {
-    const long double angle = two_pi * static_cast<long double>(k) / static_cast<long double>(length);
-    roots.emplace_back(std::cos(angle), static_cast<long double>(sign) * std::sin(angle));
-  }
+  for (Index k = 0; k < length; ++k) roots.push_back(circle_point(k, length, sign));
   return roots;
 }
 
@@ -48,13 +51,8 @@ LongComplex naive_bin(const Sample* samples, const std::vector<LongComplex>& roo
 class LongCircle {
  public:
   LongCircle(Index length, int sign) : length_(length) {
-    constexpr long double two_pi = 6.283185307179586476925286766559005768L;
-    const auto root = [&](Index k) {
-      const long double angle = two_pi * static_cast<long double>(k) / static_cast<long double>(length);
-      return LongComplex(std::cos(angle), static_cast<long double>(sign) * std::sin(angle));
-    };
-    for (Index k = 0; k < short_length; ++k) fine_.push_back(root(k));
-    for (Index k = 0; k <= length / short_length; ++k) coarse_.push_back(root(k * short_length));
+    for (Index k = 0; k < short_length; ++k) fine_.push_back(circle_point(k, length, sign));
+    for (Index k = 0; k <= length / short_length; ++k) coarse_.push_back(circle_point(k * short_length, length, sign));
   }
 
   /// Bin k of a transform.

@@ -6,13 +6,13 @@
 #include <algorithm>
 #include <cmath>
 #include <complex>
-#include <cstring>
 #include <stdexcept>
 #include <vector>
 
 #include <tessera/core/thread_pool.hpp>
 
 #include "fft/naive_fourier.hpp"
+#include "fft/transform_cases.hpp"
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/effort.hpp"
@@ -26,30 +26,6 @@ namespace {
 
 template <class Scalar>
 using Plain = RealFourierTransform<Scalar, FourierScale::none>;
-template <class Scalar>
-using ComplexRows = RowMatrix<std::complex<Scalar>>;
-
-constexpr FourierLayout layouts[] = {FourierLayout::automatic, FourierLayout::across_rows};
-
-std::vector<Index> lengths() {
-  std::vector<Index> result;
-  for (Index n = 1; n <= effort(300, 40); ++n) result.push_back(n);
-  for (const Index n : {509, 511, 512, 513, 1000, 1009, 1023, 1024, 1026, 2048}) result.push_back(n);
-  for (const Index n : {2017, 2047, 2049, 4094, 4095, 4096, 4097}) {
-    if (!sanitized) result.push_back(n);
-  }
-  return result;
-}
-
-template <class Scalar>
-ComplexRows<Scalar> random_bins(Index rows, Index bins, std::uint64_t seed) {
-  const RowMatrix<Scalar> values = random_normal<Scalar>(rows, 2 * bins, seed);
-  ComplexRows<Scalar> result(rows, bins);
-  std::memcpy(static_cast<void*>(result.data()), values.data(),
-              sizeof(Scalar) * static_cast<std::size_t>(values.size()));
-  return result;
-}
-
 /// All bins of a spectrum, with the imaginary parts left out that no real signal has.
 template <class Scalar>
 std::vector<LongComplex> whole_spectrum(const std::complex<Scalar>* bins, Index length) {
@@ -63,17 +39,13 @@ std::vector<LongComplex> whole_spectrum(const std::complex<Scalar>* bins, Index 
   return all;
 }
 
-double product(const ComplexRows<double>& a, const ComplexRows<double>& b) {
-  return a.real().cwiseProduct(b.real()).sum() + a.imag().cwiseProduct(b.imag()).sum();
-}
-
 }  // namespace
 
 TEMPLATE_TEST_CASE("the real transform of any length is its sum, forward and inverse", "", float, double) {
   for (const Index length : lengths()) {
     const Index bins = length / 2 + 1;
     const RowMatrix<TestType> x = random_normal<TestType>(2, length, 17);
-    const ComplexRows<TestType> spectrum = random_bins<TestType>(2, bins, 18);
+    const ComplexRows<TestType> spectrum = random_complex<TestType>(2, bins, 18);
     const std::vector<LongComplex> all = whole_spectrum(&spectrum(1, 0), length);
     const std::vector<LongComplex> expected = naive_fourier(&x(1, 0), length, -1, bins);
     const std::vector<LongComplex> expected_samples = naive_fourier(all.data(), length, 1, length);
@@ -154,7 +126,7 @@ TEST_CASE("backward passes of real transforms are their adjoints") {
     const RealFourierTransform<double, FourierScale::inverse> plan(length);
     const Index bins = plan.spectrum_length();
     const RowMatrix<double> x = random_normal<double>(3, length, 4);
-    const ComplexRows<double> w = random_bins<double>(3, bins, 5);
+    const ComplexRows<double> w = random_complex<double>(3, bins, 5);
     RowMatrix<double> gradient(3, length);
     plan.forward_backward_into(rows(w), rows(gradient));
     CHECK(product(plan.forward(rows(x)), w) == Approx(x.cwiseProduct(gradient).sum()).epsilon(1e-12).margin(1e-12));

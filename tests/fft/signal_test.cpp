@@ -70,6 +70,13 @@ TEST_CASE("a view of mutable signals is one of constant signals", "[signal]") {
   // Batches inside channels: (channels, batch, time) in memory.
   const Signals<float> turned(data, 2, 3, 4, 4, 8);
   CHECK(turned(1, 2) == data + 20);
+  const Signals<float> late = view.window(1, 3);
+  CHECK(late(1, 2) == view(1, 2) + 1);
+  CHECK(late.length() == 2);
+  CHECK(late.batch() == view.batch());
+  CHECK(late.channels() == view.channels());
+  CHECK(view.window(4, 4).empty());
+  CHECK_THROWS_AS(view.window(3, 2), std::invalid_argument);
 }
 
 TEST_CASE("signals that are not contiguous in time, or overlap, are refused", "[signal]") {

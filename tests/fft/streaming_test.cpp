@@ -37,13 +37,9 @@ namespace {
 using Blocks = std::vector<Index>;
 
 /// Samples [from, from + count) of all channels.
-template <class Scalar>
-Signals<const Scalar> piece(const RowMatrix<Scalar>& matrix, Index from, Index count) {
-  return {matrix.data() + from, 1, matrix.rows(), count, matrix.size(), matrix.cols()};
-}
-template <class Scalar>
-Signals<Scalar> piece(RowMatrix<Scalar>& matrix, Index from, Index count) {
-  return {matrix.data() + from, 1, matrix.rows(), count, matrix.size(), matrix.cols()};
+template <class Matrix>
+auto piece(Matrix& matrix, Index from, Index count) {
+  return signals(matrix).window(from, from + count);
 }
 
 /// Samples [from, to) through the convolution, in blocks of the sizes given, again and again.

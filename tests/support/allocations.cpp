@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <new>
 
+#include "support/effort.hpp"
+
 namespace {
 
 std::atomic<long> count{0};
@@ -18,15 +20,7 @@ std::atomic<long> count{0};
 long tessera::testing::allocations() { return count; }
 
 // Forms that are not replaced (nothrow) would meet the operators delete below, which the sanitizer refuses.
-#if defined(__SANITIZE_ADDRESS__)
-#define TESSERA_ALLOCATIONS_OF_SANITIZER
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define TESSERA_ALLOCATIONS_OF_SANITIZER
-#endif
-#endif
-
-#if !defined(TESSERA_ALLOCATIONS_OF_SANITIZER)
+#if !defined(TESSERA_TEST_SANITIZED)
 namespace {
 
 void* counted_allocation(std::size_t size, std::size_t alignment) {

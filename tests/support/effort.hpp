@@ -8,16 +8,18 @@
 
 #include <tessera/core/batch.hpp>
 
-namespace tessera::testing {
-
 #if defined(__SANITIZE_ADDRESS__)
-inline constexpr bool sanitized = true;
+#define TESSERA_TEST_SANITIZED
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-inline constexpr bool sanitized = true;
-#else
-inline constexpr bool sanitized = false;
+#define TESSERA_TEST_SANITIZED
 #endif
+#endif
+
+namespace tessera::testing {
+
+#if defined(TESSERA_TEST_SANITIZED)
+inline constexpr bool sanitized = true;
 #else
 inline constexpr bool sanitized = false;
 #endif

@@ -14,7 +14,6 @@
 
 #include <algorithm>
 #include <complex>
-#include <type_traits>
 
 #include <tessera/core/batch.hpp>
 #include <tessera/core/error.hpp>
@@ -48,17 +47,9 @@ auto forward_along(const Plan& plan, const Tensor& tensor, Index k, Execution ex
   });
 }
 
-/// The inverse transforms of all lines along axis k, which holds the plan's bins.
-template <class Scalar, FourierScale scale, detail::DirectTensor Tensor>
-auto inverse_along(const FourierTransform<Scalar, scale>& plan, const Tensor& tensor, Index k,
-                   Execution execution = {}) {
-  return detail::transform_along("inverse_along", tensor, k, plan.length(), [&](const auto& lines) {
-    return plan.inverse(lines.view(), {.execution = execution});
-  });
-}
-template <class Scalar, FourierScale scale, detail::DirectTensor Tensor>
-auto inverse_along(const RealFourierTransform<Scalar, scale>& plan, const Tensor& tensor, Index k,
-                   Execution execution = {}) {
+/// The inverse transforms of all lines along axis k, which holds the plan's bins. Throws as forward_along does.
+template <class Plan, detail::DirectTensor Tensor>
+auto inverse_along(const Plan& plan, const Tensor& tensor, Index k, Execution execution = {}) {
   return detail::transform_along("inverse_along", tensor, k, plan.spectrum_length(), [&](const auto& lines) {
     return plan.inverse(lines.view(), {.execution = execution});
   });
@@ -101,8 +92,7 @@ class FourierTransform2D {
   /// The forward transform of a matrix, viewed by rows(matrix). `output` may be the very memory of `input`. Throws
   /// std::invalid_argument on other shapes, before anything is written.
   void forward_into(Batch<const Complex> input, Batch<Complex> output, const FourierCall2D<Scalar>& call = {}) const {
-    run(input, output, call,
-        [](const auto& plan, auto from, auto to, const auto& row_call) { plan.forward_into(from, to, row_call); });
+    run(input, output, call, &Lines::forward_into);
   }
   RowMatrix<Complex> forward(Batch<const Complex> input, const FourierCall2D<Scalar>& call = {}) const {
     RowMatrix<Complex> output(rows(), columns());
@@ -112,8 +102,7 @@ class FourierTransform2D {
 
   /// The inverse transform, as above.
   void inverse_into(Batch<const Complex> input, Batch<Complex> output, const FourierCall2D<Scalar>& call = {}) const {
-    run(input, output, call,
-        [](const auto& plan, auto from, auto to, const auto& row_call) { plan.inverse_into(from, to, row_call); });
+    run(input, output, call, &Lines::inverse_into);
   }
   RowMatrix<Complex> inverse(Batch<const Complex> input, const FourierCall2D<Scalar>& call = {}) const {
     RowMatrix<Complex> output(rows(), columns());
@@ -124,19 +113,17 @@ class FourierTransform2D {
   /// The gradient of the input of forward from that of its output, as dL/dRe + i dL/dIm; and the same for inverse.
   void forward_backward_into(Batch<const Complex> grad_output, Batch<Complex> grad_input,
                              const FourierCall2D<Scalar>& call = {}) const {
-    run(grad_output, grad_input, call, [](const auto& plan, auto from, auto to, const auto& row_call) {
-      plan.forward_backward_into(from, to, row_call);
-    });
+    run(grad_output, grad_input, call, &Lines::forward_backward_into);
   }
   void inverse_backward_into(Batch<const Complex> grad_output, Batch<Complex> grad_input,
                              const FourierCall2D<Scalar>& call = {}) const {
-    run(grad_output, grad_input, call, [](const auto& plan, auto from, auto to, const auto& row_call) {
-      plan.inverse_backward_into(from, to, row_call);
-    });
+    run(grad_output, grad_input, call, &Lines::inverse_backward_into);
   }
 
  private:
-  template <class Verb>
+  using Lines = FourierTransform<Scalar, scale>;
+  using Verb = void (Lines::*)(Batch<const Complex>, Batch<Complex>, const FourierCall<Scalar>&) const;
+
   void run(Batch<const Complex> input, Batch<Complex> output, const FourierCall2D<Scalar>& call, Verb verb) const {
     detail::check_rows("FourierTransform2D", "input", input.count(), input.dimension(), rows(), columns());
     detail::check_rows("FourierTransform2D", "output", output.count(), output.dimension(), rows(), columns());
@@ -144,14 +131,14 @@ class FourierTransform2D {
     if (call.workspace == nullptr) own = workspace(std::max<Index>(1, call.execution.concurrency()));
     FourierWorkspace2D<Scalar>& work = call.workspace == nullptr ? own : *call.workspace;
     detail::check_rows("FourierTransform2D", "a workspace", work.turned.rows(), work.turned.cols(), columns(), rows());
-    verb(along_rows_, input, output, FourierCall<Scalar>{call.execution, &work.rows});
+    (along_rows_.*verb)(input, output, {call.execution, &work.rows});
     work.turned = output.matrix().transpose();
     const Batch<Complex> turned = tessera::rows(work.turned);
-    verb(along_columns_, turned, turned, FourierCall<Scalar>{call.execution, &work.columns});
+    (along_columns_.*verb)(turned, turned, {call.execution, &work.columns});
     output.matrix() = work.turned.transpose();
   }
 
-  FourierTransform<Scalar, scale> along_columns_, along_rows_;
+  Lines along_columns_, along_rows_;
 };
 
 }  // namespace tessera::inline TESSERA_ISA

@@ -92,6 +92,19 @@ SlotMemory<Scalar>* memory_of(const char* who, FourierWorkspace<Scalar>* workspa
   return &workspace->memory();
 }
 
+/// Calls body(first, count, work) for groups of as many rows as `row` takes at once, with `slot_size` scalars of work
+/// memory for each group.
+template <class Scalar, class Body>
+void for_row_groups(const char* who, const RowFourier<Scalar>& row, Index rows, Index slot_size,
+                    const FourierCall<Scalar>& call, Body&& body) {
+  SlotMemory<Scalar>* memory = memory_of(who, call.workspace, slot_size);
+  const Index at_once = row.rows_at_once(), groups = (rows + at_once - 1) / at_once;
+  for_items(groups, call.execution, memory, slot_size, [&](Index group, Scalar* work) {
+    const Index first = group * at_once;
+    body(first, std::min(at_once, rows - first), work);
+  });
+}
+
 }  // namespace detail
 
 /// The plan. Immutable: threads may share it, each call with a workspace of its own.
@@ -105,6 +118,8 @@ class FourierTransform {
       : row_(length, detail::choose_within<Scalar>("FourierTransform", length, options.layout)) {}
 
   Index length() const { return row_.length(); }
+  /// Bins of a spectrum.
+  Index spectrum_length() const { return length(); }
   FourierLayout layout() const { return row_.within() ? FourierLayout::within_row : FourierLayout::across_rows; }
 
   /// Memory for this plan, with which `slots` tasks can run at once.
@@ -149,18 +164,16 @@ class FourierTransform {
            const FourierCall<Scalar>& call) const {
     detail::check_rows("FourierTransform", "input", input.count(), input.dimension(), input.count(), length());
     detail::check_rows("FourierTransform", "output", output.count(), output.dimension(), input.count(), length());
-    auto* memory = detail::memory_of("FourierTransform", call.workspace, row_.work_size());
-    const Index at_once = row_.rows_at_once(), groups = (input.count() + at_once - 1) / at_once;
-    detail::for_items<Scalar>(groups, call.execution, memory, row_.work_size(), [&](Index group, Scalar* work) {
+    const auto transform = [&](Index first, Index count, Scalar* work) {
       const Scalar* from[detail::RowFourier<Scalar>::lanes];
       Scalar* to[detail::RowFourier<Scalar>::lanes];
-      const Index first = group * at_once, count = std::min(at_once, input.count() - first);
       for (Index r = 0; r < count; ++r) {
         from[r] = reinterpret_cast<const Scalar*>(input[first + r]);
         to[r] = reinterpret_cast<Scalar*>(output[first + r]);
       }
       row_.run(from, to, count, inverse, static_cast<Scalar>(factor), work);
-    });
+    };
+    detail::for_row_groups("FourierTransform", row_, input.count(), row_.work_size(), call, transform);
   }
 
   detail::RowFourier<Scalar> row_;

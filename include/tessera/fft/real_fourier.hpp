@@ -96,16 +96,9 @@ class RealFourierTransform {
   Index extended_size() const { return even() ? 0 : 2 * length_; }
   Index slot_size() const { return row_.work_size() + row_.rows_at_once() * extended_size(); }
 
-  /// Calls body(first, count, work) for groups of rows.
   template <class Body>
-  void for_groups(Index count, const FourierCall<Scalar>& call, Body&& body) const {
-    auto* memory = detail::memory_of(name, call.workspace, slot_size());
-    const Index at_once = row_.rows_at_once();
-    detail::for_items<Scalar>((count + at_once - 1) / at_once, call.execution, memory, slot_size(),
-                              [&](Index group, Scalar* work) {
-                                const Index first = group * at_once;
-                                body(first, std::min(at_once, count - first), work);
-                              });
+  void for_groups(Index rows, const FourierCall<Scalar>& call, Body&& body) const {
+    detail::for_row_groups(name, row_, rows, slot_size(), call, body);
   }
 
   void to_bins(const char* what, Batch<const Scalar> input, const char* where, Batch<Complex> output, Scalar outer,

@@ -72,6 +72,10 @@ class Signals {
   Signals slice(Index begin, Index end) const {
     return {data_ + begin * batch_stride_, end - begin, channels_, length_, batch_stride_, channel_stride_};
   }
+  /// Samples [begin, end) of all channels.
+  Signals window(Index begin, Index end) const {
+    return {data_ + begin, batch_, channels_, end - begin, batch_stride_, channel_stride_};
+  }
 
  private:
   Scalar* data_ = nullptr;

@@ -20,6 +20,7 @@
 #include <utility>
 
 #include <tessera/core/execution.hpp>
+#include <tessera/core/prefetch.hpp>
 #include <tessera/core/simd.hpp>
 #include <tessera/fft/detail/complex_lanes.hpp>
 #include <tessera/fft/detail/right_angle_factors.hpp>
@@ -365,21 +366,11 @@ class RightAngle {
   /// Spectra stream from far away, one after the other: what follows those of these four vectors 4 KiB later is
   /// fetched. So are the samples that this part of the work memory will be read from next time, and what it is written
   /// to.
-  static TESSERA_INLINE void prefetch(const Scalar* spectrum, const Scalar* work, const Product& product) {
-    prefetch_scalars<8 * lanes>(spectrum + 4096 / sizeof(Scalar));
+  static TESSERA_INLINE void fetch_ahead(const Scalar* spectrum, const Scalar* work, const Product& product) {
+    prefetch<false>(spectrum + 4096 / sizeof(Scalar), 8 * lanes);
     const Index at = (work - product.origin) / 2;
-    if (product.next != nullptr) prefetch_scalars<4 * lanes>(product.next + at);
-    prefetch_scalars<4 * lanes>(product.output + at);
-  }
-  template <int count>
-  static TESSERA_INLINE void prefetch_scalars([[maybe_unused]] const Scalar* from) {
-#if defined(__GNUC__)
-    const char* bytes = reinterpret_cast<const char*>(from);
-    TESSERA_UNROLL
-    for (int line = 0; line < count * static_cast<int>(sizeof(Scalar)) / 64; ++line) {
-      __builtin_prefetch(bytes + 64 * line);
-    }
-#endif
+    if (product.next != nullptr) prefetch<false>(product.next + at, 4 * lanes);
+    prefetch<false>(product.output + at, 4 * lanes);
   }
 
   static TESSERA_INLINE void load_four(Lanes (&v)[4], const Scalar* from) {
@@ -404,7 +395,7 @@ class RightAngle {
         load_four(v, work + 2 * n);
         split_vectors(v, table);
         if constexpr (inverse) {
-          prefetch(spectrum + 2 * n, work + 2 * n, product);
+          fetch_ahead(spectrum + 2 * n, work + 2 * n, product);
           TESSERA_UNROLL
           for (int i = 0; i < 4; ++i) {
             Lanes k = load_factor(spectrum + 2 * n, i);

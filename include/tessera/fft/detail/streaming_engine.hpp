@@ -55,7 +55,7 @@ class StreamingEngine {
       return at;
     };
     place(history_size_);
-    for (Index& head : heads_) head = place(head_size());
+    for (Index& head : heads_) head = place(schedule_.head_size());
     for (const Level& level : schedule_.levels()) {
       const Index spectrum = 2 * level.ring().length();
       Places places;
@@ -84,7 +84,7 @@ class StreamingEngine {
   /// as the head has taps, and each size of partitions two whole blocks.
   void begin_voice(int voice) {
     for (Index at = heads_[place_of(voice)]; at < static_cast<Index>(memory_.size()); at += channel_size_) {
-      std::fill_n(memory_.data() + at, head_size(), Scalar{0});
+      std::fill_n(memory_.data() + at, schedule_.head_size(), Scalar{0});
     }
   }
 
@@ -146,9 +146,6 @@ class StreamingEngine {
     int heard = 0;
     bool both = false;
   };
-
-  /// Sums of results to come, in vectors, after one that is done.
-  Index head_size() const { return (1 + schedule_.head_vectors()) * lanes; }
 
   static std::size_t place_of(int voice) { return static_cast<std::size_t>(voice); }
 

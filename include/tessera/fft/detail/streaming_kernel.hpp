@@ -30,7 +30,7 @@ class StreamingKernel {
   static constexpr Index lanes = simd::lanes<Scalar>;
 
   StreamingKernel(const Schedule& schedule, Batch<const Scalar> taps) : kernels_(taps.count()) {
-    head_size_ = lanes * (1 + schedule.head_vectors());
+    head_size_ = schedule.head_size();
     head_.resize(static_cast<std::size_t>(kernels_ * head_size_));
     const Index direct = std::min(taps.dimension(), schedule.head_taps());
     for (Index k = 0; k < kernels_; ++k) std::copy_n(taps[k], direct, head_.data() + k * head_size_ + lanes);

@@ -134,12 +134,8 @@ class StreamingSchedule {
   /// few taps for them.
   StreamingSchedule(Index kernel_length, PartitionSizes sizes) : kernel_length_(kernel_length) {
     sizes = needed(kernel_length, sizes);
-    head_taps_ = sizes.first == 0 ? kernel_length : 2 * sizes.first;
-    const auto add = [&](Index block, Index end) {
-      levels_.emplace_back(block, 2 * block, (end - 2 * block + block - 1) / block);
-    };
-    if (sizes.first > 0) add(sizes.first, sizes.second == 0 ? kernel_length : 2 * sizes.second);
-    if (sizes.second > 0) add(sizes.second, kernel_length);
+    head_taps_ = head_taps(kernel_length, sizes);
+    for (const Cut& cut : cuts(kernel_length, sizes)) levels_.emplace_back(cut.block, 2 * cut.block, cut.partitions);
     for (std::size_t l = 0; l < levels_.size(); ++l) {
       levels_[l].spread([&](Index offset) { return l == 0 ? Index{0} : levels_[0].work(offset % sizes.first); });
     }
@@ -169,6 +165,8 @@ class StreamingSchedule {
   Index head_taps() const { return head_taps_; }
   /// Vectors of results on which a vector of samples has a part through the head.
   Index head_vectors() const { return head_vectors(head_taps_); }
+  /// Scalars of the head's taps, or of its sums: these vectors, after one that is done.
+  Index head_size() const { return (1 + head_vectors()) * lanes; }
   const std::vector<Level>& levels() const { return levels_; }
   /// The larger size, or `lanes` where there is none: what happens at multiples of it happens between all blocks.
   Index period() const { return levels_.empty() ? lanes : levels_.back().block(); }
@@ -191,15 +189,31 @@ class StreamingSchedule {
     return sizes;
   }
 
-  static double mean_work(Index kernel_length, PartitionSizes sizes) {
-    auto sum = static_cast<double>(lanes * head_vectors(sizes.first == 0 ? kernel_length : 2 * sizes.first));
+  struct Cut {
+    Index block;
+    Index partitions;
+  };
+
+  static Index head_taps(Index kernel_length, PartitionSizes sizes) {
+    return sizes.first == 0 ? kernel_length : 2 * sizes.first;
+  }
+  /// Partitions of each size, from twice the size on.
+  static std::vector<Cut> cuts(Index kernel_length, PartitionSizes sizes) {
+    std::vector<Cut> result;
     const auto add = [&](Index block, Index end) {
-      const Index partitions = (end - 2 * block + block - 1) / block;
-      sum += static_cast<double>(Level::block_work(std::max(block, RightAngle<Scalar>::smallest_length), partitions)) /
-             static_cast<double>(block);
+      if (block > 0) result.push_back({block, (end - 2 * block + block - 1) / block});
     };
-    if (sizes.first > 0) add(sizes.first, sizes.second == 0 ? kernel_length : 2 * sizes.second);
-    if (sizes.second > 0) add(sizes.second, kernel_length);
+    add(sizes.first, sizes.second == 0 ? kernel_length : 2 * sizes.second);
+    add(sizes.second, kernel_length);
+    return result;
+  }
+
+  static double mean_work(Index kernel_length, PartitionSizes sizes) {
+    auto sum = static_cast<double>(lanes * head_vectors(head_taps(kernel_length, sizes)));
+    for (const Cut& cut : cuts(kernel_length, sizes)) {
+      const Index ring = std::max(cut.block, RightAngle<Scalar>::smallest_length);
+      sum += static_cast<double>(Level::block_work(ring, cut.partitions)) / static_cast<double>(cut.block);
+    }
     return sum;
   }
 

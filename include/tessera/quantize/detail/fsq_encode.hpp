@@ -22,6 +22,7 @@
 #include <tessera/core/aligned_vector.hpp>
 #include <tessera/core/batch.hpp>
 #include <tessera/core/mask.hpp>
+#include <tessera/core/prefetch.hpp>
 #include <tessera/core/simd.hpp>
 #include <tessera/quantize/detail/fsq_lanes.hpp>
 #include <tessera/quantize/detail/fsq_thresholds.hpp>

@@ -18,17 +18,6 @@
 namespace tessera::inline TESSERA_ISA {
 namespace detail {
 
-/// Asks for `scalars` scalars from `from` on, so that memory works while something else is computed: to read them, or
-/// with for_writing to have their lines when results are stored.
-template <bool for_writing, class Scalar>
-TESSERA_INLINE void prefetch(const Scalar* from, Index scalars) {
-#if defined(__GNUC__)
-  for (Index i = 0; i < scalars; i += 64 / static_cast<Index>(sizeof(Scalar))) {
-    __builtin_prefetch(from + i, for_writing ? 1 : 0);
-  }
-#endif
-}
-
 /// Whether vectors first ... first + count - 1 exist and lie in one piece.
 template <class Scalar>
 TESSERA_INLINE bool in_one_piece(Batch<Scalar> batch, Index first, Index count) {
