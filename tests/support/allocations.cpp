@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <new>
 
-#include "support/effort.hpp"
+#include "support/sanitized.hpp"
 
 namespace {
 
