@@ -26,9 +26,12 @@
 
 #include <tessera/fft/axis.hpp>
 #include <tessera/fft/convolution.hpp>
+#include <tessera/fft/convolution_call.hpp>
 #include <tessera/fft/fourier.hpp>
 #include <tessera/fft/normalization.hpp>
+#include <tessera/fft/overlap_save.hpp>
 #include <tessera/fft/real_fourier.hpp>
+#include <tessera/fft/relaxed.hpp>
 #include <tessera/fft/signal.hpp>
 #include <tessera/fft/streaming.hpp>
 

@@ -2,169 +2,164 @@
 // Copyright (c) 2026 the tessera authors
 #pragma once
 
-// One row through one kernel: products in the ring of t^N = i (detail/right_angle.hpp), or sums for short rows. A
-// kernel has taps at lags 0, 1, ..., and may have others at lags -1, -2, ...; both fit into one spectrum, since 1 / t
-// is a number of magnitude 1 wherever the ring is evaluated: the spectrum of a polynomial in 1 / t is the conjugate of
-// that in t.
+// One row through one kernel, in one of three ways: a kernel of few taps is summed directly; one that is nearly as long
+// as the row is multiplied in a ring that holds the whole result; and one in between goes over the row in blocks. A
+// block of results needs the samples that its taps reach, a window of at most 2N; the ring of t^N = i (detail/
+// ring_convolution.hpp) wraps around only into results that the block does not have (overlap-save; Stockham 1966).
+// Blocks lie at multiples of their size: results do not depend on which of them a call is asked for.
 
 #include <algorithm>
-#include <array>
 #include <bit>
+#include <cmath>
 #include <cstddef>
+#include <cstring>
+#include <functional>
 
-#include <tessera/core/aligned_vector.hpp>
 #include <tessera/core/execution.hpp>
 #include <tessera/core/simd.hpp>
-#include <tessera/fft/detail/right_angle.hpp>
+#include <tessera/fft/detail/direct_convolution.hpp>
+#include <tessera/fft/detail/kernel_taps.hpp>
+#include <tessera/fft/detail/ring_convolution.hpp>
 #include <tessera/fft/detail/sample_window.hpp>
 
 namespace tessera::inline TESSERA_ISA {
 namespace detail {
 
-/// The taps of a kernel. Lag -1 - j has backward[j].
-template <class Scalar>
-struct KernelTaps {
-  const Scalar* forward = nullptr;
-  Index forward_count = 0;
-  const Scalar* backward = nullptr;
-  Index backward_count = 0;
-};
-
-/// Rows of up to `length` samples, kernels of lags within (-length, length).
 template <class Scalar>
 class RowConvolution {
  public:
   using Source = SampleSource<Scalar>;
   using Sink = SampleSink<Scalar>;
-
-  /// Rows up to this length are summed directly, tap by tap.
-  static constexpr Index longest_direct = 32;
+  using Kernel = PreparedKernel<Scalar>;
+  using Direct = DirectConvolution<Scalar>;
+  using Ring = RingConvolution<Scalar>;
 
   RowConvolution() = default;
-  explicit RowConvolution(Index length) : length_(length), direct_(length <= longest_direct) {
-    if (direct_) return;
-    const auto size = std::max(static_cast<std::size_t>(length), static_cast<std::size_t>(Ring::smallest_length));
-    ring_ = Ring(static_cast<Index>(std::bit_ceil(size)));
+  /// For rows of `length` samples, or endless ones if that is 0, and kernels of up to `kernel_length` taps of each
+  /// kind.
+  RowConvolution(Index length, Index kernel_length) {
+    if (kernel_length <= Direct::longest) return;
+    direct_ = false;
+    const Index whole = length == 0 ? 0 : ring_length(length);
+    const Index blocks = block_ring(length, kernel_length);
+    whole_ = whole != 0 && work(whole) <= block_work(blocks, length, kernel_length);
+    ring_ = Ring(whole_ ? whole : blocks);
   }
 
-  Index length() const { return length_; }
+  /// Whether every result is a sum of the terms of its own taps.
   bool direct() const { return direct_; }
+  /// Results that are computed at once, at multiples of their number; 0 where a row is computed as a whole.
+  Index block(Index taps, Index backward_taps) const {
+    if (direct_) return Direct::piece;
+    return whole_ ? 0 : block_of(ring_.length(), taps + backward_taps);
+  }
   /// Scalars of a spectrum, and of each of the two pieces of work memory.
-  Index spectrum_size() const { return direct_ ? 2 * table_size : 2 * ring_.length(); }
+  Index spectrum_size() const { return direct_ ? Direct::spectrum_size : ring_.spectrum_size(); }
 
   /// The spectrum of a kernel. `work` is one piece.
   void prepare(const KernelTaps<Scalar>& taps, Scalar* spectrum, Scalar* work) const {
-    if (direct_) return prepare_direct(taps, spectrum);
-    const Index size = spectrum_size();
-    const Scalar scale = Scalar{1} / static_cast<Scalar>(ring_.length());
-    ring_.transform({taps.forward, 0, std::min(taps.forward_count, ring_.length())}, spectrum);
-    for (Index i = 0; i < size; ++i) spectrum[i] *= scale;
-    if (taps.backward_count == 0) return;
-    ring_.transform({taps.backward, 1, std::min(taps.backward_count + 1, ring_.length())}, work);
-    for_lanes(size, [&](Index re, Index im) {
-      spectrum[re] += work[re] * scale;
-      spectrum[im] -= work[im] * scale;
-    });
+    direct_ ? Direct().prepare(taps, spectrum) : ring_.prepare(taps, spectrum, work);
   }
 
-  /// The convolution with a kernel, or with the kernel turned in time: its adjoint. Source and sink lie within
-  /// [0, 2 length). `work` is one piece.
-  void multiply(const Source& source, const Scalar* spectrum, bool adjoint, const Sink& sink, Scalar* work) const {
-    if (direct_) {
-      multiply_direct(source, spectrum + (adjoint ? table_size : 0), sink);
-    } else {
-      ring_.multiply(source, spectrum, adjoint, sink, work);
-    }
+  /// The convolution with a kernel, or with the kernel turned in time: its adjoint. The sink may be the memory of the
+  /// source. `work` is two pieces.
+  void multiply(const Source& source, const Kernel& kernel, bool adjoint, const Sink& sink, Scalar* work) const {
+    if (direct_) return Direct().multiply(source, kernel, adjoint, sink);
+    if (whole_) return ring_.multiply(source, kernel.values, adjoint, sink, work);
+    if (overlap(source, sink)) return multiply_in_place(source, kernel, adjoint, sink, work);
+    const Index reach = reach_of(kernel, adjoint);
+    for_blocks(kernel, sink.begin, sink.end, [&](Index origin, Index first, Index last) {
+      const Source window = source.from(origin - reach, 2 * ring_.length());
+      ring_.multiply(window, kernel.values, adjoint, sink.part(first, last, origin - reach), work);
+    });
   }
 
   /// Adds the gradient of a kernel to `sum`, of the size of a spectrum, zero at first: what `input` gave when the
   /// gradient of the result is `grad`. `work` is two pieces.
-  void accumulate(const Source& input, const Source& grad, Scalar* sum, Scalar* work) const {
-    if (direct_) return accumulate_direct(input, grad, sum);
-    Scalar* other = work + spectrum_size();
-    ring_.transform(input, work);
-    ring_.transform(grad, other);
-    for (Index i = 0; i < spectrum_size(); i += 2 * lanes) {
-      const ComplexLanes<Scalar> product = multiply_conjugate(load_complex(other + i), load_complex(work + i));
-      store_complex(sum + i, load_complex(sum + i) + product);
-    }
+  void accumulate(const Source& input, const Source& grad, const Kernel& kernel, Scalar* sum, Scalar* work) const {
+    if (direct_) return Direct().accumulate(input, grad, kernel, sum);
+    if (whole_) return ring_.accumulate(input, grad, sum, work);
+    const Index reach = reach_of(kernel, false), size = 2 * ring_.length();
+    for_blocks(kernel, grad.begin, grad.end, [&](Index origin, Index first, Index last) {
+      ring_.accumulate(input.from(origin - reach, size), grad.part(first, last).from(origin - reach, size), sum, work);
+    });
   }
 
-  /// The gradients of the taps from the sum, which becomes scratch; either may be unwanted. `work` is one piece.
-  void finish(Scalar* sum, Scalar* forward, Index forward_count, Scalar* backward, Index backward_count,
-              Scalar* work) const {
-    const Index half = direct_ ? table_size : ring_.length();
-    const Scalar* samples = sum;
-    if (!direct_) {
-      ring_.invert(sum, {work, 0, 2 * half});
-      samples = work;
-    }
-    const Scalar scale = direct_ ? Scalar{1} : Scalar{1} / static_cast<Scalar>(half);
-    for (Index j = 0; j < forward_count; ++j) forward[j] = j < length_ ? samples[j] * scale : Scalar{0};
-    // Lag -m is -i times the coefficient N - m of the ring, and stands so in the sums of direct rows, too.
-    for (Index j = 0; j < backward_count; ++j) {
-      backward[j] = j + 1 < length_ ? -samples[2 * half - 1 - j] * scale : Scalar{0};
-    }
+  /// The gradients of the taps from the sum, which becomes scratch. `work` is one piece.
+  void finish(Scalar* sum, const TapGradients<Scalar>& gradients, Scalar* work) const {
+    direct_ ? Direct().finish(sum, gradients) : ring_.finish(sum, gradients, work);
   }
 
  private:
-  using Ring = RightAngle<Scalar>;
-
   static constexpr Index lanes = simd::lanes<Scalar>;
-  // Lags from -2 longest_direct, read a vector at a time up to 2 longest_direct.
-  static constexpr Index table_size = 4 * longest_direct + 2 * lanes;
 
+  static Index ring_length(Index samples) {
+    return std::max(static_cast<Index>(std::bit_ceil(static_cast<std::size_t>(samples))), Ring::smallest_length);
+  }
+
+  /// Results of a window of 2 ring samples, whole cache lines of them.
+  static Index block_of(Index ring, Index taps) { return (2 * ring - taps + 1) / 16 * 16; }
+
+  // ---- counted work, in units of a pass over a number: as many as levels, and about four for the product, for
+  // reading and for writing; windows of blocks are read and written a little slower ----
+
+  static double work(Index ring) {
+    return static_cast<double>(ring) * (std::countr_zero(static_cast<std::size_t>(ring)) + 4);
+  }
+  /// Of a row, or of a sample of an endless one.
+  static double block_work(Index ring, Index length, Index taps) {
+    const auto block = static_cast<double>(block_of(ring, taps));
+    const double blocks = length == 0 ? 1 / block : std::ceil(static_cast<double>(length) / block);
+    return 1.1 * blocks * work(ring);
+  }
+  /// The best ring for blocks. Even a kernel with as many backward taps leaves half a window of results.
+  static Index block_ring(Index length, Index taps) {
+    Index best = ring_length(2 * taps);
+    for (Index ring = best; ring <= 32 * taps && (length == 0 || ring <= length); ring *= 2) {
+      if (block_work(ring, length, taps) < block_work(best, length, taps)) best = ring;
+    }
+    return best;
+  }
+
+  // ---- blocks ----
+
+  /// How far before a result its earliest sample is.
+  static Index reach_of(const Kernel& kernel, bool adjoint) { return adjoint ? kernel.backward_taps : kernel.taps - 1; }
+
+  /// body(origin, first, last) for each block that begins at `origin` and the results in it between begin and end.
   template <class Body>
-  static void for_lanes(Index size, Body&& body) {
-    for (Index i = 0; i < size; i += 2 * lanes) {
-      for (Index lane = i; lane < i + lanes; ++lane) body(lane, lane + lanes);
+  void for_blocks(const Kernel& kernel, Index begin, Index end, Body&& body) const {
+    const Index size = block(kernel.taps, kernel.backward_taps);
+    for (Index origin = begin / size * size; origin < end; origin += size) {
+      body(origin, std::max(begin, origin), std::min(end, origin + size));
     }
   }
 
-  /// Two tables of the taps by lag, the second turned.
-  void prepare_direct(const KernelTaps<Scalar>& taps, Scalar* spectrum) const {
-    std::fill_n(spectrum, spectrum_size(), Scalar{0});
-    const auto put = [&](Index lag, const Scalar& tap) {
-      spectrum[2 * longest_direct + lag] = tap;
-      spectrum[table_size + 2 * longest_direct - lag] = tap;
-    };
-    for (Index j = 0; j < std::min(taps.forward_count, length_); ++j) put(j, taps.forward[j]);
-    for (Index j = 0; j < std::min(taps.backward_count, length_ - 1); ++j) put(-1 - j, taps.backward[j]);
+  static bool overlap(const Source& source, const Sink& sink) {
+    const std::less<> before;
+    return before(source.data, sink.data + (sink.end - sink.begin)) &&
+           before(sink.data, source.data + (source.end - source.begin));
   }
 
-  /// Vectors of results side by side; each takes its terms in the order of the samples.
-  void multiply_direct(const Source& source, const Scalar* table, const Sink& sink) const {
-    std::array<Scalar, static_cast<std::size_t>(2 * longest_direct + lanes)> samples;
-    for (Index n = 0; n < source.end; n += lanes) simd::store(samples.data() + n, source.load(n));
-    const Sink safe = sink;
-    for (Index m = 0; m < safe.end; m += lanes) {
-      simd::Vec<Scalar> sum{};
-      const Scalar* taps = table + 2 * longest_direct + m;
-      for (Index n = source.begin; n < source.end; ++n) {
-        sum = simd::multiply_add(simd::broadcast(samples[static_cast<std::size_t>(n)]), simd::load(taps - n), sum);
+  /// Each window keeps what it shares with the next one, before results are written over it.
+  void multiply_in_place(const Source& source, const Kernel& kernel, bool adjoint, const Sink& sink,
+                         Scalar* work) const {
+    Scalar* window = work + ring_.spectrum_size();
+    const Index size = 2 * ring_.length(), reach = reach_of(kernel, adjoint);
+    const Index shared = size - block(kernel.taps, kernel.backward_taps);
+    for_blocks(kernel, sink.begin, sink.end, [&](Index origin, Index first, Index last) {
+      Index filled = 0;
+      if (first != sink.begin) {
+        std::memmove(window, window + (size - shared), static_cast<std::size_t>(shared) * sizeof(Scalar));
+        filled = shared;
       }
-      safe.store(m, sum);
-    }
+      for (; filled < size; filled += lanes) simd::store(window + filled, source.load(origin - reach + filled));
+      ring_.multiply({window, 0, size}, kernel.values, adjoint, sink.part(first, last, origin - reach), work);
+    });
   }
 
-  void accumulate_direct(const Source& input, const Source& grad, Scalar* sum) const {
-    std::array<Scalar, static_cast<std::size_t>(2 * longest_direct + lanes)> u, g;
-    for (Index n = 0; n < input.end; n += lanes) simd::store(u.data() + n, input.load(n));
-    for (Index n = 0; n < grad.end; n += lanes) simd::store(g.data() + n, grad.load(n));
-    for (Index m = grad.begin; m < grad.end; ++m) {
-      for (Index n = input.begin; n < input.end; ++n) {
-        const Scalar product = g[static_cast<std::size_t>(m)] * u[static_cast<std::size_t>(n)];
-        if (m >= n) {
-          sum[m - n] += product;
-        } else {
-          sum[2 * table_size + m - n] -= product;
-        }
-      }
-    }
-  }
-
-  Index length_ = 0;
   bool direct_ = true;
+  bool whole_ = false;
   Ring ring_;
 };
 

@@ -24,6 +24,25 @@ struct SampleSource {
   const Scalar* factor = nullptr;
   const Scalar* next = nullptr;  // what will be read after this sequence, to be fetched early
 
+  /// Samples origin, origin + 1, ... as samples 0 ... size - 1.
+  SampleSource from(Index origin, Index size) const {
+    SampleSource result;
+    result.begin = std::clamp<Index>(begin - origin, 0, size);
+    result.end = std::clamp<Index>(end - origin, result.begin, size);
+    if (result.begin == result.end) return result;
+    const Index skipped = result.begin + origin - begin;
+    result.data = data + skipped;
+    if (factor != nullptr) result.factor = factor + skipped;
+    return result;
+  }
+  /// Only samples from `first` to the one before `last`.
+  SampleSource part(Index first, Index last) const {
+    SampleSource result = from(first, std::max<Index>(last - first, 0));
+    result.begin += first;
+    result.end += first;
+    return result;
+  }
+
   /// Whether samples 0 ... count - 1 are just what lies in memory.
   bool plain(Index count) const { return begin == 0 && end >= count && factor == nullptr; }
 
@@ -58,6 +77,15 @@ struct SampleSink {
   const Scalar* factor = nullptr;
   const Scalar* skipped = nullptr;
   Scalar skip = 0;
+
+  /// Samples first to last - 1, which lie within the sequence, with `origin` as sample 0.
+  SampleSink part(Index first, Index last, Index origin) const {
+    const Index skipped_samples = first - begin;
+    SampleSink result{data + skipped_samples, first - origin, last - origin, nullptr, nullptr, skip};
+    if (factor != nullptr) result.factor = factor + skipped_samples;
+    if (skipped != nullptr) result.skipped = skipped + skipped_samples;
+    return result;
+  }
 
   /// Whether samples 0 ... count - 1 go to memory as they are.
   bool plain(Index count) const { return begin == 0 && end >= count && factor == nullptr && skipped == nullptr; }
