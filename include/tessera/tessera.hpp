@@ -27,6 +27,7 @@
 #include <tessera/fft/axis.hpp>
 #include <tessera/fft/convolution.hpp>
 #include <tessera/fft/convolution_call.hpp>
+#include <tessera/fft/convolution_planner.hpp>
 #include <tessera/fft/fourier.hpp>
 #include <tessera/fft/normalization.hpp>
 #include <tessera/fft/overlap_save.hpp>

@@ -34,6 +34,12 @@ struct Case {
 constexpr Case cases[] = {{40, 3},   {513, 1},   {513, 32},   {1500, 32},  {600, 33},
                           {700, 40}, {3000, 65}, {5000, 129}, {4097, 200}, {9001, 700}};
 
+#if defined(__FAST_MATH__)
+constexpr bool fast_math = true;
+#else
+constexpr bool fast_math = false;
+#endif
+
 }  // namespace
 
 TEST_CASE("each way is taken where it is cheapest", "[convolution]") {
@@ -86,8 +92,9 @@ TEST_CASE("ranges, backward taps, skip and gate do not mind blocks", "[convoluti
     const RowMatrix<double> plain = plan.convolve(batched(u, 2), causal);
     const RowMatrix<double> full = plan.convolve(batched(u, 2), causal, {.range = ConvolutionRange::full});
     const RowMatrix<double> valid = plan.convolve(batched(u, 2), causal, {.range = ConvolutionRange::valid});
-    // Blocks lie where they lie: the same results whatever the range.
-    if (Row<double>(length, kernel_length).block(kernel_length, 0) > 0) {
+    // Blocks lie where they lie: the same results whatever the range (with -ffast-math, rounded differently where a
+    // block is cut).
+    if (!fast_math && Row<double>(length, kernel_length).block(kernel_length, 0) > 0) {
       CHECK(same_bits<double>(full.leftCols(length), plain));
       CHECK(same_bits<double>(plain.rightCols(valid.cols()), valid));
     }

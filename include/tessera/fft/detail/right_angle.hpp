@@ -149,9 +149,12 @@ class RightAngle {
   void read(const Source& source, Scalar* work) const { read(source, work, 0, items(0)); }
   void read(const Source& source, Scalar* work, Index begin, Index end) const {
     const bool both = source.end > length_;
-    const bool plain = !both && source.plain(length_);
+    const bool plain = source.plain(both ? 2 * length_ : length_);
     dispatch([&](auto radix) {
-      if (plain) return read<radix(), false>(work, begin, end, [=](Index n) { return simd::load(source.data + n); });
+      if (plain) {
+        const auto load = [=](Index n) { return simd::load(source.data + n); };
+        return both ? read<radix(), true>(work, begin, end, load) : read<radix(), false>(work, begin, end, load);
+      }
       const auto load = [&](Index n) { return source.load(n); };
       return both ? read<radix(), true>(work, begin, end, load) : read<radix(), false>(work, begin, end, load);
     });

@@ -12,8 +12,8 @@
 #include <bit>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
-#include <functional>
 
 #include <tessera/core/execution.hpp>
 #include <tessera/core/simd.hpp>
@@ -51,10 +51,17 @@ class RowConvolution {
   /// Results that are computed at once, at multiples of their number; 0 where a row is computed as a whole.
   Index block(Index taps, Index backward_taps) const {
     if (direct_) return Direct::piece;
-    return whole_ ? 0 : block_of(ring_.length(), taps + backward_taps);
+    return whole_ ? 0 : block_of(ring_.length(), taps, backward_taps);
   }
   /// Scalars of a spectrum, and of each of the two pieces of work memory.
   Index spectrum_size() const { return direct_ ? Direct::spectrum_size : ring_.spectrum_size(); }
+
+  /// Multiplications for a sample, on average over a row, with forward taps only.
+  double multiplications(Index length, Index taps) const {
+    if (direct_) return static_cast<double>(taps);
+    const double samples = length == 0 ? 1 : static_cast<double>(length);
+    return (whole_ ? work(ring_.length()) : block_work(ring_.length(), length, taps)) / samples;
+  }
 
   /// The spectrum of a kernel. `work` is one piece.
   void prepare(const KernelTaps<Scalar>& taps, Scalar* spectrum, Scalar* work) const {
@@ -69,7 +76,7 @@ class RowConvolution {
     if (overlap(source, sink)) return multiply_in_place(source, kernel, adjoint, sink, work);
     const Index reach = reach_of(kernel, adjoint);
     for_blocks(kernel, sink.begin, sink.end, [&](Index origin, Index first, Index last) {
-      const Source window = source.from(origin - reach, 2 * ring_.length());
+      const Source window = whole_window(source.from(origin - reach, 2 * ring_.length()), work + ring_.spectrum_size());
       ring_.multiply(window, kernel.values, adjoint, sink.part(first, last, origin - reach), work);
     });
   }
@@ -97,22 +104,29 @@ class RowConvolution {
     return std::max(static_cast<Index>(std::bit_ceil(static_cast<std::size_t>(samples))), Ring::smallest_length);
   }
 
-  /// Results of a window of 2 ring samples, whole cache lines of them.
-  static Index block_of(Index ring, Index taps) { return (2 * ring - taps + 1) / 16 * 16; }
+  /// Windows, blocks and what windows have before them are whole cache lines: what is aligned stays so.
+  static constexpr Index line = 16;
+  static Index whole_lines(Index samples) { return (samples + line - 1) / line * line; }
+  /// Results of a window of 2 ring samples.
+  static Index block_of(Index ring, Index taps, Index backward_taps) {
+    return 2 * ring - whole_lines(taps - 1) - whole_lines(backward_taps);
+  }
 
-  // ---- counted work, in units of a pass over a number: as many as levels, and about four for the product, for
-  // reading and for writing; windows of blocks are read and written a little slower ----
+  // ---- counted work: four multiplications for each pair of numbers of a level, on the way there and back, four for
+  // each product; reading and writing cost as much as three levels. Rings that outgrow the nearest caches cost more for
+  // each doubling; windows of blocks are read and written a little slower ----
 
   static double work(Index ring) {
-    return static_cast<double>(ring) * (std::countr_zero(static_cast<std::size_t>(ring)) + 4);
+    const int levels = std::countr_zero(static_cast<std::size_t>(ring));
+    return 4 * static_cast<double>(ring) * (levels + 4) * (1 + 0.1 * std::max(levels - 12, 0));
   }
   /// Of a row, or of a sample of an endless one.
   static double block_work(Index ring, Index length, Index taps) {
-    const auto block = static_cast<double>(block_of(ring, taps));
+    const auto block = static_cast<double>(block_of(ring, taps, 0));
     const double blocks = length == 0 ? 1 / block : std::ceil(static_cast<double>(length) / block);
     return 1.1 * blocks * work(ring);
   }
-  /// The best ring for blocks. Even a kernel with as many backward taps leaves half a window of results.
+  /// The best ring for blocks. Even a kernel with as many backward taps leaves nearly half a window of results.
   static Index block_ring(Index length, Index taps) {
     Index best = ring_length(2 * taps);
     for (Index ring = best; ring <= 32 * taps && (length == 0 || ring <= length); ring *= 2) {
@@ -123,8 +137,10 @@ class RowConvolution {
 
   // ---- blocks ----
 
-  /// How far before a result its earliest sample is.
-  static Index reach_of(const Kernel& kernel, bool adjoint) { return adjoint ? kernel.backward_taps : kernel.taps - 1; }
+  /// How far before a block its window begins.
+  static Index reach_of(const Kernel& kernel, bool adjoint) {
+    return whole_lines(adjoint ? kernel.backward_taps : kernel.taps - 1);
+  }
 
   /// body(origin, first, last) for each block that begins at `origin` and the results in it between begin and end.
   template <class Body>
@@ -135,10 +151,19 @@ class RowConvolution {
     }
   }
 
+  /// The window as it lies in memory, or, at the ends of a row, a copy: compilers may round a sum differently where it
+  /// is read in another way.
+  Source whole_window(const Source& window, Scalar* copy) const {
+    const Index size = 2 * ring_.length();
+    if (window.plain(size)) return window;
+    for (Index i = 0; i < size; i += lanes) simd::store(copy + i, window.load(i));
+    return {copy, 0, size};
+  }
+
   static bool overlap(const Source& source, const Sink& sink) {
-    const std::less<> before;
-    return before(source.data, sink.data + (sink.end - sink.begin)) &&
-           before(sink.data, source.data + (source.end - source.begin));
+    const auto address = [](const Scalar* p) { return reinterpret_cast<std::uintptr_t>(p); };
+    return address(source.data) < address(sink.data + (sink.end - sink.begin)) &&
+           address(sink.data) < address(source.data + (source.end - source.begin));
   }
 
   /// Each window keeps what it shares with the next one, before results are written over it.

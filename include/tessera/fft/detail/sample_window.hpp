@@ -49,7 +49,7 @@ struct SampleSource {
   /// Samples m, m + 1, ...
   TESSERA_INLINE simd::Vec<Scalar> load(Index m) const {
     if (m < begin || m + simd::lanes < Scalar >> end) [[unlikely]]
-      return load_part(m);
+      return m + simd::lanes<Scalar> <= begin || m >= end ? simd::Vec<Scalar>{} : load_part(m);
     const simd::Vec<Scalar> samples = simd::load(data + (m - begin));
     return factor == nullptr ? samples : samples * simd::load(factor + (m - begin));
   }
@@ -92,8 +92,10 @@ struct SampleSink {
 
   /// Samples m, m + 1, ...
   TESSERA_INLINE void store(Index m, simd::Vec<Scalar> samples) const {
-    if (m < begin || m + simd::lanes < Scalar >> end) [[unlikely]]
-      return store_part(m, samples);
+    if (m < begin || m + simd::lanes < Scalar >> end) [[unlikely]] {
+      if (m + simd::lanes < Scalar >> begin && m < end) store_part(m, samples);
+      return;
+    }
     if (factor != nullptr) samples = samples * simd::load(factor + (m - begin));
     if (skipped != nullptr) samples = samples + simd::broadcast(skip) * simd::load(skipped + (m - begin));
     simd::store(data + (m - begin), samples);

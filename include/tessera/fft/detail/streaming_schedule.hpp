@@ -177,6 +177,12 @@ class StreamingSchedule {
     for (const Level& level : levels_) sum += level.work(position % level.block());
     return sum;
   }
+  /// On average.
+  double mean_work() const {
+    double sum = 0;
+    for (Index position = 0; position < period(); ++position) sum += static_cast<double>(work(position));
+    return sum / static_cast<double>(period());
+  }
 
  private:
   static constexpr Index largest_block = Index{1} << 16;
