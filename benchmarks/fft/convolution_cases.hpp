@@ -9,6 +9,8 @@
 //   causal_backward/L/1   gradients of input and kernel
 //   causal_threads/L/B    two threads
 //   causal_eigen/L/1      the same through Eigen's FFT, real transforms of 2 L, spectra given
+//
+// and of 64 channels with kernels of K taps, shorter than the signals: short_kernel/L/K, short_kernel_threads/L/K.
 
 #include <algorithm>
 #include <cmath>
@@ -133,6 +135,22 @@ inline void causal_eigen(benchmark::State& state, const ConvolutionShape& shape)
   set_rate(state, "flops", shape.operations());
 }
 
+inline void short_kernel(benchmark::State& state, Index length, Index taps, Execution execution = {}) {
+  const ConvolutionShape shape{length, 1, 64};
+  const RowMatrix<float> input = table_rows(shape.channels, length);
+  const RowMatrix<float> kernels = table_rows(shape.channels, taps, 31337);
+  RowMatrix<float> output = RowMatrix<float>::Zero(shape.channels, length);
+  const CausalConvolution<float> plan(length, {.channels = shape.channels, .kernel_length = taps});
+  const KernelSpectrum<float> spectrum = plan.spectrum(rows(kernels));
+  auto workspace = plan.workspace(execution.concurrency());
+  for (auto _ : state) {
+    plan.convolve_into(signals(input), spectrum, signals(output), {.execution = execution, .workspace = &workspace});
+    benchmark::ClobberMemory();
+  }
+  set_rate(state, "bytes", 8.0 * static_cast<double>(input.size()));
+  set_rate(state, "items", static_cast<double>(input.size()));
+}
+
 inline void register_convolution() {
   const auto add = [](const std::string& name, auto function) {
     return benchmark::RegisterBenchmark(name.c_str(), function)->Unit(benchmark::kMillisecond);
@@ -147,6 +165,15 @@ inline void register_convolution() {
     add("causal_kernel/" + shape.name(), [=](benchmark::State& state) { causal_kernel(state, shape); });
     add("causal_backward/" + shape.name(), [=](benchmark::State& state) { causal_backward(state, shape); });
     add("causal_eigen/" + shape.name(), [=](benchmark::State& state) { causal_eigen(state, shape); });
+  }
+  for (const Index taps : {4, 32, 64, 512, 4096}) {
+    const Index length = 65536;
+    const std::string name = fmt::format("/{}/{}", length, taps);
+    add("short_kernel" + name, [=](benchmark::State& state) { short_kernel(state, length, taps); });
+    add("short_kernel_threads" + name, [=](benchmark::State& state) {
+      ThreadPool pool(2);
+      short_kernel(state, length, taps, pool);
+    })->UseRealTime();
   }
 }
 

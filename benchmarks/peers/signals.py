@@ -140,9 +140,50 @@ def torch_causal_backward(data, shape):
     return lambda: library.torch.autograd.grad(output, (signals, taps), gradient, retain_graph=True)
 
 
+def short_kernel_data(data, shape):
+    length, taps = (int(part) for part in shape.split("/"))
+    return table_rows(data, 64, length), table_rows(data, 64, taps, 31337)
+
+
+def torch_short_kernel(data, shape):
+    signals, taps = short_kernel_data(data, shape)
+    torch = Torch().torch
+    signals = torch.from_numpy(signals)[None]
+    kernels = torch.from_numpy(taps[:, None, ::-1].copy())  # conv1d correlates
+    pad = kernels.shape[-1] - 1
+    return lambda: torch.nn.functional.conv1d(torch.nn.functional.pad(signals, (pad, 0)), kernels, groups=64)
+
+
+def scipy_short_kernel(data, shape):
+    import scipy.signal
+
+    signals, taps = short_kernel_data(data, shape)
+    return lambda: scipy.signal.oaconvolve(signals, taps, axes=-1)[..., :signals.shape[-1]]
+
+
+def torch_online(data, shape):
+    """The loop over all taps."""
+    length, channels = (int(part) for part in shape.split("/"))
+    torch = Torch().torch
+    taps = torch.from_numpy(table_rows(data, channels, length)[:, ::-1] * (0.5 / length))
+    history = torch.zeros((channels, length))
+
+    def decode():
+        result = torch.zeros(channels)
+        for t in range(length):
+            history[:, t] = result + 0.25
+            result = (taps[:, length - 1 - t:] * history[:, :t + 1]).sum(-1)
+        return result
+
+    return decode
+
+
 CASES = {
     backend.name: {"fourier": fourier(backend), "real_fourier": real_fourier(backend), "causal": causal(backend),
                    "causal_kernel": causal_kernel(backend)}
     for backend in (Torch, Scipy, Ducc)
 }
 CASES["torch"]["causal_backward"] = torch_causal_backward
+CASES["torch"]["short_kernel"] = torch_short_kernel
+CASES["torch"]["online"] = torch_online
+CASES["scipy"]["short_kernel"] = scipy_short_kernel

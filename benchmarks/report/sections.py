@@ -113,6 +113,17 @@ SECTIONS = [
         programs=((FFTW, "_fftw", "FFTW, batched"), (FFTW, "_fftw_rows", "FFTW, by row")),
         peers=((TORCH, "real_fourier", "PyTorch"), (SCIPY, "real_fourier", "SciPy"), (DUCC, "real_fourier", "ducc"))),
     Section(
+        "Causal convolution, kernels shorter than signals", "short_kernel", "length/taps", program="fft_benchmark",
+        limit="copy", per="sample", variants=(("_threads", "two threads"),),
+        peers=((TORCH, "short_kernel", "PyTorch conv1d"), (SCIPY, "short_kernel", "SciPy oaconvolve")),
+        note="64 channels, a kernel each. Up to 32 taps are summed directly, more go through blocks (overlap-save)."),
+    Section(
+        "Online convolution: decoding", "online", "taps/channels", program="fft_benchmark", eigen=True,
+        per="sample of a channel", variants=(("_threads", "two threads"), ("_streaming", "partitioned")),
+        peers=((TORCH, "online", "PyTorch"),),
+        note="As many samples as taps, each made of the results before it. Eigen's and PyTorch's are the loop over all "
+             "taps."),
+    Section(
         "Streaming convolution, one call", "streaming", "taps/block", program="fft_benchmark", eigen=True,
         per="sample of a channel", builds=FFT_BUILDS,
         note="8 channels, a kernel each, no latency. Eigen's is the direct sum, a dot product for each sample."),
