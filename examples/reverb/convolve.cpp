@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include <tessera/core/random.hpp>
-#include <tessera/fft/convolution.hpp>
+#include <tessera/fft/overlap_save.hpp>
 
 #include "support/clock.hpp"
 
@@ -16,9 +16,6 @@ namespace examples {
 namespace {
 
 using tessera::signals;
-
-/// Samples that are transformed together, if the response is not longer.
-constexpr Index longest_part = Index{1} << 20;
 
 double peak(const Wet& wet) { return wet.samples.cwiseAbs().maxCoeff(); }
 
@@ -40,22 +37,12 @@ BlockSizes shuffled_sizes(std::uint64_t seed) {
 Wet convolve_at_once(const Scene& scene) {
   const RowMatrix<double> dry = scene.dry_samples(scene.dry.length());
   const RowMatrix<double> taps = scene.room.samples.cast<double>();
-  const Index channels = scene.channels(), tail = taps.cols() - 1;
-  const Index length = std::max(taps.cols(), std::min(dry.cols(), longest_part));
-  Wet wet{RowMatrix<double>::Zero(channels, scene.length()), {}, 0};
-  RowMatrix<double> part(channels, length), result(channels, length + tail);
+  Wet wet{RowMatrix<double>::Zero(scene.channels(), scene.length()), {}, 0};
   const double start = now();
-  const tessera::CausalConvolution<double> plan(length, {.channels = channels, .kernel_length = taps.cols()});
-  const tessera::KernelSpectrum<double> spectrum = plan.spectrum(tessera::rows(taps));
-  auto workspace = plan.workspace();
-  for (Index begin = 0; begin < dry.cols(); begin += length) {
-    const Index count = std::min(length, dry.cols() - begin);
-    part.leftCols(count) = dry.middleCols(begin, count);
-    part.rightCols(length - count).setZero();
-    plan.convolve_into(signals(part), spectrum, signals(result),
-                       {.range = tessera::ConvolutionRange::full, .workspace = &workspace});
-    wet.samples.middleCols(begin, count + tail) += result.leftCols(count + tail);
-  }
+  tessera::OverlapSave<double> convolution(tessera::rows(taps), {.channels = scene.channels()});
+  const Index early = convolution.results(dry.cols());
+  convolution.push_into(signals(dry), signals(wet.samples.leftCols(early)));
+  convolution.finish_into(signals(wet.samples.rightCols(scene.length() - early)));
   wet.block_seconds.push_back(now() - start);
   wet.latency = scene.length() - 1;  // the first sample comes with the last
   return wet;

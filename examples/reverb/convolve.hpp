@@ -30,7 +30,7 @@ using BlockSizes = std::function<Index()>;
 inline constexpr Index largest_shuffled = 4096;
 BlockSizes shuffled_sizes(std::uint64_t seed);
 
-/// By the transform of all samples; of a long sound, by those of parts, whose results are added where they overlap.
+/// All samples at once, in blocks that the convolution chooses.
 Wet convolve_at_once(const Scene& scene);
 
 /// In blocks of these sizes. The tail is what silence brings out at the end. `bar` advances by the samples done.
