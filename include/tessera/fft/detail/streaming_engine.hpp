@@ -154,8 +154,8 @@ class StreamingEngine {
 
   static void advance(LevelClock& clock, const Level& level, Index count) {
     clock.offset += count;
+    if (clock.offset < level.block()) return;
     const Index blocks = clock.offset / level.block();
-    if (blocks == 0) return;
     clock.offset %= level.block();
     clock.slot = (clock.slot + (level.partitions() - blocks % level.partitions())) % level.partitions();
     clock.turn = (clock.turn + blocks) % 3;
@@ -291,9 +291,8 @@ class StreamingEngine {
     const Level& level = schedule_.levels()[l];
     const Index offset = channel_clock_.levels[l].offset, end = level.first_unit(offset + count);
     Index unit = level.first_unit(offset);
-    for (int phase = 0; unit < end; ++phase) {
+    for (int phase = level.first_phase(offset); unit < end; ++phase) {
       const Index before = level.units_before(phase), stop = std::min(end, level.units_before(phase + 1));
-      if (unit >= stop) continue;
       if (phase < level.products_phase()) {
         transform(channel, l, phase, unit - before, stop - before);
       } else if (phase == level.products_phase()) {

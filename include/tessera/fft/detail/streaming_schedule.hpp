@@ -69,6 +69,8 @@ class StreamingLevel {
 
   /// The first unit that is done at position `offset` of a block or later.
   Index first_unit(Index offset) const { return first_unit_[static_cast<std::size_t>(offset)]; }
+  /// The phase in which that unit is.
+  int first_phase(Index offset) const { return first_phase_[static_cast<std::size_t>(offset)]; }
   /// Multiplications at a position of a block.
   Index work(Index offset) const { return work_[static_cast<std::size_t>(offset)]; }
 
@@ -78,6 +80,7 @@ class StreamingLevel {
   void spread(Base&& base) {
     const double height = fill_height(base);
     first_unit_.assign(1, 0);
+    first_phase_.assign(1, 0);
     work_.assign(static_cast<std::size_t>(block_), 0);
     double room = 0;
     Index done = 0, unit = 0;
@@ -89,7 +92,9 @@ class StreamingLevel {
         done += unit_work(phase, unit);
         work_[static_cast<std::size_t>(offset)] += unit_work(phase, unit);
       }
+      while (unit < units() && unit >= units_before(phase + 1)) ++phase;
       first_unit_.push_back(unit);
+      first_phase_.push_back(phase);
     }
   }
 
@@ -115,6 +120,7 @@ class StreamingLevel {
   Index block_, first_tap_, partitions_;
   std::vector<Index> phases_{0};
   std::vector<Index> first_unit_, work_;
+  std::vector<int> first_phase_;
 };
 
 /// The sizes of partitions; 0 stands for none.
