@@ -178,6 +178,7 @@ class StreamingConvolution {
                                               Index begin) {
       StreamingStatus status;
       if (!voices.both && passage.waiting() && input.length() > 0) begin_swap(begin, crossfade);
+      engine.prepare(input.length(), voices);
       for (Index c = 0; c < input.channels(); ++c) {
         status.non_finite += engine.run(c, input(0, c), output(0, c), input.length(), voices);
       }

@@ -20,24 +20,15 @@
 
 #include <tessera/core/aligned_vector.hpp>
 #include <tessera/core/finite.hpp>
+#include <tessera/core/prefetch.hpp>
 #include <tessera/core/simd.hpp>
 #include <tessera/fft/detail/complex_lanes.hpp>
+#include <tessera/fft/detail/streaming_clock.hpp>
 #include <tessera/fft/detail/streaming_kernel.hpp>
 #include <tessera/fft/detail/streaming_schedule.hpp>
 
 namespace tessera::inline TESSERA_ISA {
 namespace detail {
-
-/// Who is at work: voice `heard`, and if `both`, the other one, too, which is faded in from position `begin` on, and
-/// heard alone from `end` on.
-template <class Scalar>
-struct StreamingVoices {
-  std::array<const StreamingKernel<Scalar>*, 2> kernels{};
-  int heard = 0;
-  bool both = false;
-  Index begin = 0;
-  Index end = 0;
-};
 
 template <class Scalar>
 class StreamingEngine {
@@ -46,6 +37,8 @@ class StreamingEngine {
   using Level = StreamingLevel<Scalar>;
   using Kernel = StreamingKernel<Scalar>;
   using Voices = StreamingVoices<Scalar>;
+  using Piece = StreamingPiece<Scalar>;
+  using Share = StreamingShare<Scalar>;
 
   StreamingEngine(Schedule schedule, Index channels) : schedule_(std::move(schedule)) {
     history_size_ = std::max(2 * schedule_.period(), lanes);
@@ -62,22 +55,19 @@ class StreamingEngine {
       places.forward = place(spectrum);
       places.delayed = place(2 * spectrum * level.partitions());
       for (Index& sum : places.sums) sum = place(spectrum);
-      for (Index& result : places.results) result = place(result_size(level));
+      for (Index& result : places.results) result = place(Piece::results_size(level));
       places_.push_back(places);
     }
     memory_.resize(static_cast<std::size_t>(channel_size_ * channels));
-    clock_.levels.resize(places_.size());
-    channel_clock_ = clock_;
   }
 
   const Schedule& schedule() const { return schedule_; }
-  Index position() const { return clock_.position; }
+  Index position() const { return clock_.position(); }
 
   /// As if no sample had come.
   void reset() {
     std::fill(memory_.begin(), memory_.end(), Scalar{0});
-    clock_.position = 0;
-    std::fill(clock_.levels.begin(), clock_.levels.end(), LevelClock{});
+    clock_ = {};
   }
 
   /// Voice `voice` begins to work with the next sample. What it gives is right as soon as it has met as many samples
@@ -88,27 +78,28 @@ class StreamingEngine {
     }
   }
 
-  /// The next samples of channel c. Returns how many of them are not finite. `out` may be `in`.
+  /// Before the next `count` samples of all channels.
+  void prepare(Index count, const Voices& voices) { first_ = clock_.piece(schedule_, history_size_, count, voices); }
+
+  /// The next samples of channel c, as many as prepared for. Returns how many of them are not finite. `out` may be
+  /// `in`.
   Index run(Index c, const Scalar* in, Scalar* out, Index count, const Voices& voices) {
-    channel_clock_.position = clock_.position;
-    std::copy(clock_.levels.begin(), clock_.levels.end(), channel_clock_.levels.begin());
-    Channel channel{c, memory_.data() + c * channel_size_, voices};
-    Index spoiled = 0;
-    while (count > 0) {
-      const Index piece = std::min(count, piece_length(voices));
-      spoiled += run_piece(channel, in, out, piece);
-      in += piece;
-      out += piece;
-      count -= piece;
+    const Channel channel{c, memory_.data() + c * channel_size_, voices};
+    Index spoiled = run_piece(channel, first_, in, out), done = first_.count;
+    if (done == count) return spoiled;
+    StreamingClock<Scalar> clock = clock_;
+    clock.advance(schedule_, done);
+    while (done < count) {
+      const Piece piece = clock.piece(schedule_, history_size_, count - done, voices);
+      spoiled += run_piece(channel, piece, in + done, out + done);
+      clock.advance(schedule_, piece.count);
+      done += piece.count;
     }
     return spoiled;
   }
 
   /// After all channels: the samples are in the past.
-  void advance(Index count) {
-    clock_.position += count;
-    for (std::size_t l = 0; l < places_.size(); ++l) advance(clock_.levels[l], schedule_.levels()[l], count);
-  }
+  void advance(Index count) { clock_.advance(schedule_, count); }
 
  private:
   using Vector = simd::Vec<Scalar>;
@@ -127,74 +118,31 @@ class StreamingEngine {
     std::array<Index, 2> results{};
   };
 
-  /// The position in the current block; the place of its predecessor's spectrum among the delayed ones, older ones
-  /// following; and which of three results is being made.
-  struct LevelClock {
-    Index offset = 0;
-    Index slot = 0;
-    Index turn = 0;
-  };
-  struct Clock {
-    Index position = 0;
-    std::vector<LevelClock> levels;
-  };
-
   struct Channel {
     Index number;
     Scalar* memory;
     const Voices& voices;
-    int heard = 0;
-    bool both = false;
   };
 
   static std::size_t place_of(int voice) { return static_cast<std::size_t>(voice); }
 
-  static Index result_stride(const Level& level) { return 2 * level.block() + line; }  // read a vector at a time
-  static Index result_size(const Level& level) { return 3 * result_stride(level); }
-
-  static void advance(LevelClock& clock, const Level& level, Index count) {
-    clock.offset += count;
-    if (clock.offset < level.block()) return;
-    const Index blocks = clock.offset / level.block();
-    clock.offset %= level.block();
-    clock.slot = (clock.slot + (level.partitions() - blocks % level.partitions())) % level.partitions();
-    clock.turn = (clock.turn + blocks) % 3;
-  }
-
-  /// Pieces end with the blocks of the first level (a vector, if there is none), and where a fade begins or ends.
-  Index piece_length(const Voices& voices) const {
-    const Clock& clock = channel_clock_;
-    Index length = lanes - clock.position % lanes;
-    if (!places_.empty()) length = schedule_.levels()[0].block() - clock.levels[0].offset;
-    if (!voices.both) return length;
-    for (const Index change : {voices.begin, voices.end}) {
-      if (change > clock.position) length = std::min(length, change - clock.position);
-    }
-    return length;
-  }
-
-  Index run_piece(Channel& channel, const Scalar* in, Scalar* out, Index count) {
-    Clock& clock = channel_clock_;
-    const Voices& voices = channel.voices;
-    const bool over = voices.both && clock.position >= voices.end;
-    channel.both = voices.both && !over;
-    channel.heard = over ? 1 - voices.heard : voices.heard;
-    Scalar* samples = channel.memory + (clock.position & (history_size_ - 1));
-    const Index spoiled = take(in, samples, count);
-    for (Index done = 0; done < count;) {
-      const Index lane = (clock.position + done) % lanes, part = std::min(count - done, lanes - lane);
-      sound(channel, samples, out, done, lane, part);
+  Index run_piece(const Channel& channel, const Piece& piece, const Scalar* in, Scalar* out) {
+    Scalar* samples = channel.memory + piece.samples;
+    const Index spoiled = take(in, samples, piece.count);
+    for (Index done = 0; done < piece.count;) {
+      const Index lane = (piece.position + done) % lanes, part = std::min(piece.count - done, lanes - lane);
+      sound(channel, piece, samples, out, done, lane, part);
       done += part;
     }
-    for (std::size_t l = 0; l < places_.size(); ++l) {
-      work(channel, l, count);
-      advance(clock.levels[l], schedule_.levels()[l], count);
-    }
-    clock.position += count;
+    for (std::size_t l = 0; l < places_.size(); ++l) work(channel, piece, l);
     return spoiled;
   }
 
   static Index take(const Scalar* in, Scalar* samples, Index count) {
+    if (count == 1 && is_finite(*in)) [[likely]] {
+      *samples = *in;
+      return 0;
+    }
     std::copy_n(in, count, samples);
     if (all_finite(samples, count)) [[likely]]
       return 0;
@@ -210,15 +158,20 @@ class StreamingEngine {
   // ---- the head, and results ----
 
   /// Samples done ... done + part - 1 of the piece, of which the first belongs into lane `lane`.
-  void sound(const Channel& channel, const Scalar* samples, Scalar* out, Index done, Index lane, Index part) {
-    Vector y = voice(channel, channel.heard, samples + done, done, lane, part);
-    if (channel.both) {
-      const Vector z = voice(channel, 1 - channel.heard, samples + done, done, lane, part);
-      const Index step = channel_clock_.position + done - channel.voices.begin;
+  void sound(const Channel& channel, const Piece& piece, const Scalar* samples, Scalar* out, Index done, Index lane,
+             Index part) {
+    Vector y = voice(channel, piece, piece.heard, samples + done, done, lane, part);
+    if (piece.both) {
+      const Vector z = voice(channel, piece, 1 - piece.heard, samples + done, done, lane, part);
+      const Index step = piece.position + done - channel.voices.begin;
       if (step >= 0) y = simd::multiply_add(gain(channel.voices, step), z - y, y);
     }
     y = y + Vector{};  // no result is -0, whatever was added to it
     if (part == lanes) return simd::store(out + done, y);
+    if (part == 1) {
+      out[done] = y[0];
+      return;
+    }
     std::array<Scalar, static_cast<std::size_t>(lanes)> results;
     simd::store(results.data(), y);
     for (Index i = 0; i < part; ++i) out[done + i] = results[static_cast<std::size_t>(i)];
@@ -231,20 +184,16 @@ class StreamingEngine {
   }
 
   /// What a voice gives; only the first `part` lanes mean anything.
-  TESSERA_INLINE Vector voice(const Channel& channel, int number, const Scalar* samples, Index done, Index lane,
-                              Index part) {
+  TESSERA_INLINE Vector voice(const Channel& channel, const Piece& piece, int number, const Scalar* samples, Index done,
+                              Index lane, Index part) {
     Scalar* sums = channel.memory + heads_[place_of(number)] + lanes;
     Scalar* to = lane + part == lanes ? sums - lanes : sums;  // a whole vector is done: all move on by one
     const Scalar* taps = channel.voices.kernels[place_of(number)]->head(channel.number) - lane;
     add_head(sums, to, taps, samples, part, schedule_.head_vectors());
     Vector y = simd::load(to + lane);
     for (std::size_t l = 0; l < places_.size(); ++l) {
-      const Level& level = schedule_.levels()[l];
-      const LevelClock& clock = channel_clock_.levels[l];
-      const Scalar* results = channel.memory + places_[l].results[place_of(number)] + clock.offset + done;
-      const Vector now = simd::load(results + (clock.turn + 2) % 3 * result_stride(level));
-      const Vector still = simd::load(results + (clock.turn + 1) % 3 * result_stride(level) + level.block());
-      y = y + (now + still);
+      const Scalar* results = channel.memory + places_[l].results[place_of(number)] + done;
+      y = y + (simd::load(results + piece.shares[l].now) + simd::load(results + piece.shares[l].still));
     }
     return y;
   }
@@ -286,47 +235,41 @@ class StreamingEngine {
 
   // ---- partitions ----
 
-  /// The units of level l that belong to the next `count` positions.
-  void work(const Channel& channel, std::size_t l, Index count) {
-    const Level& level = schedule_.levels()[l];
-    const Index offset = channel_clock_.levels[l].offset, end = level.first_unit(offset + count);
-    Index unit = level.first_unit(offset);
-    for (int phase = level.first_phase(offset); unit < end; ++phase) {
-      const Index before = level.units_before(phase), stop = std::min(end, level.units_before(phase + 1));
+  /// The units of level l that belong to the piece.
+  void work(const Channel& channel, const Piece& piece, std::size_t l) {
+    const Share& share = piece.shares[l];
+    const Level& level = *share.level;
+    Index unit = share.unit;
+    for (int phase = share.phase; unit < share.end; ++phase) {
+      const Index before = level.units_before(phase), stop = std::min(share.end, level.units_before(phase + 1));
       if (phase < level.products_phase()) {
-        transform(channel, l, phase, unit - before, stop - before);
+        const Scalar* samples = channel.memory + share.block_samples;
+        level.ring().transform_items({samples, 0, level.block()}, channel.memory + places_[l].forward, phase,
+                                     unit - before, stop - before);
       } else if (phase == level.products_phase()) {
-        multiply(channel, l, unit - before, stop - before);
+        multiply(channel, piece, l, unit - before, stop - before);
       } else {
-        invert(channel, l, level.pass_of(phase), unit - before, stop - before);
+        invert(channel, piece, l, level.pass_of(phase), unit - before, stop - before);
       }
       unit = stop;
     }
   }
 
-  void transform(const Channel& channel, std::size_t l, int pass, Index begin, Index end) {
-    const Level& level = schedule_.levels()[l];
-    const Index block = channel_clock_.position - channel_clock_.levels[l].offset - level.block();
-    const Scalar* samples = channel.memory + (block & (history_size_ - 1));
-    level.ring().transform_items({samples, 0, level.block()}, channel.memory + places_[l].forward, pass, begin, end);
-  }
-
-  void invert(const Channel& channel, std::size_t l, int pass, Index begin, Index end) {
-    const Level& level = schedule_.levels()[l];
-    const Index result = channel_clock_.levels[l].turn * result_stride(level);
-    for (int i = 0; i < (channel.both ? 2 : 1); ++i) {
-      const std::size_t voice = place_of(i == 0 ? channel.heard : 1 - channel.heard);
-      Scalar* results = channel.memory + places_[l].results[voice] + result;
+  void invert(const Channel& channel, const Piece& piece, std::size_t l, int pass, Index begin, Index end) {
+    const Level& level = *piece.shares[l].level;
+    for (int i = 0; i < (piece.both ? 2 : 1); ++i) {
+      const std::size_t voice = place_of(i == 0 ? piece.heard : 1 - piece.heard);
+      Scalar* results = channel.memory + places_[l].results[voice] + piece.shares[l].result;
       level.ring().invert_items(channel.memory + places_[l].sums[voice], {results, 0, 2 * level.block()}, pass, begin,
                                 end);
     }
   }
 
   /// Units [begin, end) of the products: the turns of one vector of the spectra after those of the other.
-  void multiply(const Channel& channel, std::size_t l, Index begin, Index end) {
-    const Level& level = schedule_.levels()[l];
+  void multiply(const Channel& channel, const Piece& piece, std::size_t l, Index begin, Index end) {
+    const Level& level = *piece.shares[l].level;
     const Places& places = places_[l];
-    const Index slot = channel_clock_.levels[l].slot, partitions = level.partitions(), turns = level.turns();
+    const Index slot = piece.shares[l].slot, partitions = level.partitions(), turns = level.turns();
     for (Index v = begin / turns; v * turns < end; ++v) {
       const Index first = std::max<Index>(begin - v * turns, 0), last = std::min(end - v * turns, turns);
       Scalar* delayed = channel.memory + places.delayed + 4 * lanes * v * partitions + 2 * lanes * slot;
@@ -335,8 +278,8 @@ class StreamingEngine {
         store_complex(delayed, fresh);
         store_complex(delayed + 2 * lanes * partitions, fresh);
       }
-      for (int i = 0; i < (channel.both ? 2 : 1); ++i) {
-        const std::size_t voice = place_of(i == 0 ? channel.heard : 1 - channel.heard);
+      for (int i = 0; i < (piece.both ? 2 : 1); ++i) {
+        const std::size_t voice = place_of(i == 0 ? piece.heard : 1 - piece.heard);
         const Kernel& kernel = *channel.voices.kernels[voice];
         const Scalar* spectra = kernel.spectra(l, channel.number) + 2 * lanes * v * partitions;
         Scalar* sum = channel.memory + places.sums[voice] + 2 * lanes * v;
@@ -346,8 +289,16 @@ class StreamingEngine {
           total = total + products(spectra, delayed, p, std::min(p + Level::partitions_at_once, kernel.partitions(l)));
         }
         store_complex(sum, total);
+        if (v * turns + last == end) fetch_ahead(spectra, delayed, last * Level::partitions_at_once);
       }
     }
+  }
+
+  /// What the next unit will read lies behind what this one has read; between two calls of a few samples each, much
+  /// else is read that would push it out of the nearest cache, or has never let it in.
+  static TESSERA_INLINE void fetch_ahead(const Scalar* spectra, const Scalar* delayed, Index partition) {
+    prefetch<false>(spectra + 2 * lanes * partition, 2 * lanes * Level::partitions_at_once);
+    prefetch<false>(delayed + 2 * lanes * partition, 2 * lanes * Level::partitions_at_once);
   }
 
   /// The sum of products of partitions [begin, end).
@@ -379,8 +330,8 @@ class StreamingEngine {
   std::array<Index, 2> heads_{};
   std::vector<Places> places_;
   AlignedVector<Scalar> memory_;
-  Clock clock_;          // of all channels
-  Clock channel_clock_;  // of the one at work
+  StreamingClock<Scalar> clock_;
+  Piece first_;  // of the samples to come
 };
 
 }  // namespace detail
