@@ -28,13 +28,17 @@
 #include <tessera/fft/convolution.hpp>
 #include <tessera/fft/convolution_call.hpp>
 #include <tessera/fft/convolution_planner.hpp>
+#include <tessera/fft/cosine.hpp>
 #include <tessera/fft/fourier.hpp>
+#include <tessera/fft/mdct.hpp>
 #include <tessera/fft/normalization.hpp>
 #include <tessera/fft/overlap_save.hpp>
 #include <tessera/fft/real_fourier.hpp>
 #include <tessera/fft/relaxed.hpp>
+#include <tessera/fft/short_time.hpp>
 #include <tessera/fft/signal.hpp>
 #include <tessera/fft/streaming.hpp>
+#include <tessera/fft/window.hpp>
 
 #include <tessera/estimators/estimator.hpp>
 #include <tessera/estimators/rotation_trick.hpp>

@@ -196,7 +196,7 @@ class CausalConvolution {
   };
 
   Index block_of(const KernelSpectrum<Scalar>& spectrum, bool in_place) const {
-    return in_place ? 0 : row_.block(spectrum.taps_, spectrum.backward_taps_);
+    return in_place ? 0 : row_.method().block(spectrum.taps_, spectrum.backward_taps_);
   }
 
   /// The batch of a channel in a row, so that its spectrum stays in the cache. When there are fewer rows than tasks can

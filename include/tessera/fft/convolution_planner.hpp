@@ -121,20 +121,20 @@ class ConvolutionPlanner {
     if (needs_.length == 0) return impossible(Method::whole, "the signal has no end");
     const Index latency = block() == 0 || block() >= needs_.length ? 0 : needs_.length - 1;
     if (latency > needs_.latency) return impossible(Method::whole, late(latency));
-    const RowConvolution<float> row(needs_.length, needs_.length);
-    const double cost = row.direct() ? static_cast<double>(taps_) : row.multiplications(needs_.length, taps_);
+    const RowConvolution<float>::Method method = RowConvolution<float>::choose(needs_.length, needs_.length);
+    const double cost = method.multiplications(needs_.length, taps_);
     return possible(Method::whole, cost, latency, fmt::format("one product for {} samples", needs_.length));
   }
 
   Candidate blocks() const {
     if (needs_.feedback) return impossible(Method::blocks, "samples depend on results");
-    const RowConvolution<float> row(0, std::max(taps_, DirectConvolution<float>::longest + 1));
-    const Index size = row.block(taps_, 0), latency = block() == 0 ? 0 : size - 1;
+    const auto method = RowConvolution<float>::choose(0, std::max(taps_, DirectConvolution<float>::longest + 1));
+    const Index size = method.block(taps_, 0), latency = block() == 0 ? 0 : size - 1;
     if (latency > needs_.latency) return impossible(Method::blocks, late(latency));
     if (needs_.length != 0 && size >= needs_.length) {
       return impossible(Method::blocks, fmt::format("a block would have {} samples, as many as the signal", size));
     }
-    return possible(Method::blocks, row.multiplications(0, taps_), latency,
+    return possible(Method::blocks, method.multiplications(0, taps_), latency,
                     fmt::format("a product for every {} samples", size));
   }
 
@@ -158,7 +158,8 @@ class ConvolutionPlanner {
       cost += product(size) / static_cast<double>(last ? size : 2 * size);
       if (last) break;
     }
-    return possible(Method::relaxed, cost + calls(channels()), 0, fmt::format("products of up to {} samples", size));
+    // However many samples there are, they go one by one, all channels at once.
+    return possible(Method::relaxed, cost + call / channels(), 0, fmt::format("products of up to {} samples", size));
   }
   /// A product in a ring: four multiplications in each pair of a level, there and back, and four for each product.
   static double product(Index size) {

@@ -49,7 +49,7 @@ class OverlapSave {
       : channels_(options.channels), taps_(taps.dimension()) {
     check(taps, options);
     row_ = detail::RowConvolution<Scalar>(0, taps_);
-    block_ = row_.block(taps_, 0);
+    block_ = row_.method().block(taps_, 0);
     work_ = {"OverlapSave", options.slots, 2 * row_.spectrum_size()};
     kernels_ = taps.count();
     spectra_.resize(static_cast<std::size_t>(kernels_ * row_.spectrum_size()));

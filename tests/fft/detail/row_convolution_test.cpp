@@ -43,14 +43,14 @@ constexpr bool fast_math = false;
 }  // namespace
 
 TEST_CASE("each way is taken where it is cheapest", "[convolution]") {
-  CHECK(Row<float>(100000, 32).direct());
-  CHECK(Row<float>(32, 32).direct());
-  CHECK(!Row<float>(100000, 33).direct());
-  CHECK(Row<float>(100000, 33).block(33, 0) > 0);
-  CHECK(Row<float>(1024, 1024).block(1024, 0) == 0);  // 0: as a whole
-  CHECK(Row<float>(33, 33).block(33, 0) == 0);
-  CHECK(Row<float>(1 << 20, 1 << 10).block(1 << 10, 0) >= 1 << 10);
-  CHECK(Row<float>(0, 5000).block(5000, 0) > 0);  // an endless row
+  CHECK(Row<float>(100000, 32).method().direct);
+  CHECK(Row<float>(32, 32).method().direct);
+  CHECK(!Row<float>(100000, 33).method().direct);
+  CHECK(Row<float>(100000, 33).method().block(33, 0) > 0);
+  CHECK(Row<float>(1024, 1024).method().block(1024, 0) == 0);  // 0: as a whole
+  CHECK(Row<float>(33, 33).method().block(33, 0) == 0);
+  CHECK(Row<float>(1 << 20, 1 << 10).method().block(1 << 10, 0) >= 1 << 10);
+  CHECK(Row<float>(0, 5000).method().block(5000, 0) > 0);  // an endless row
 }
 
 TEMPLATE_TEST_CASE("kernels shorter than signals agree with the sum over all taps", "[convolution]", float, double) {
@@ -94,7 +94,7 @@ TEST_CASE("ranges, backward taps, skip and gate do not mind blocks", "[convoluti
     const RowMatrix<double> valid = plan.convolve(batched(u, 2), causal, {.range = ConvolutionRange::valid});
     // Blocks lie where they lie: the same results whatever the range (with -ffast-math, rounded differently where a
     // block is cut).
-    if (!fast_math && Row<double>(length, kernel_length).block(kernel_length, 0) > 0) {
+    if (!fast_math && Row<double>(length, kernel_length).method().block(kernel_length, 0) > 0) {
       CHECK(same_bits<double>(full.leftCols(length), plain));
       CHECK(same_bits<double>(plain.rightCols(valid.cols()), valid));
     }

@@ -17,8 +17,8 @@
 
 #include <tessera/core/execution.hpp>
 #include <tessera/core/simd.hpp>
-#include <tessera/fft/detail/direct_convolution.hpp>
 #include <tessera/fft/detail/kernel_taps.hpp>
+#include <tessera/fft/detail/direct_convolution.hpp>
 #include <tessera/fft/detail/ring_convolution.hpp>
 #include <tessera/fft/detail/sample_window.hpp>
 
@@ -34,45 +34,55 @@ class RowConvolution {
   using Direct = DirectConvolution<Scalar>;
   using Ring = RingConvolution<Scalar>;
 
-  RowConvolution() = default;
+  /// Which of the three ways, and the length of the ring.
+  struct Method {
+    bool direct = true;
+    bool whole = false;
+    Index ring = 0;
+
+    /// Results that are computed at once, at multiples of their number; 0 where a row is computed as a whole.
+    Index block(Index taps, Index backward_taps) const {
+      if (direct) return Direct::piece;
+      return whole ? 0 : block_of(ring, taps, backward_taps);
+    }
+    /// Multiplications for a sample, on average over a row of `length` samples, or an endless one if that is 0.
+    double multiplications(Index length, Index taps) const {
+      if (direct) return static_cast<double>(taps);
+      const double samples = length == 0 ? 1 : static_cast<double>(length);
+      return (whole ? work(ring) : block_work(ring, length, taps)) / samples;
+    }
+  };
+
   /// For rows of `length` samples, or endless ones if that is 0, and kernels of up to `kernel_length` taps of each
   /// kind.
-  RowConvolution(Index length, Index kernel_length) {
-    if (kernel_length <= Direct::longest) return;
-    direct_ = false;
-    const Index whole = length == 0 ? 0 : ring_length(length);
+  static Method choose(Index length, Index kernel_length) {
+    if (kernel_length <= Direct::longest) return {};
     const Index blocks = block_ring(length, kernel_length);
-    whole_ = whole != 0 && work(whole) <= block_work(blocks, length, kernel_length);
-    ring_ = Ring(whole_ ? whole : blocks);
+    if (length == 0) return {false, false, blocks};
+    const Index whole = ring_length(length);
+    if (work(whole) <= block_work(blocks, length, kernel_length)) return {false, true, whole};
+    return {false, false, blocks};
   }
 
-  /// Whether every result is a sum of the terms of its own taps.
-  bool direct() const { return direct_; }
-  /// Results that are computed at once, at multiples of their number; 0 where a row is computed as a whole.
-  Index block(Index taps, Index backward_taps) const {
-    if (direct_) return Direct::piece;
-    return whole_ ? 0 : block_of(ring_.length(), taps, backward_taps);
+  RowConvolution() = default;
+  RowConvolution(Index length, Index kernel_length) : method_(choose(length, kernel_length)) {
+    if (!method_.direct) ring_ = Ring(method_.ring);
   }
+
+  const Method& method() const { return method_; }
   /// Scalars of a spectrum, and of each of the two pieces of work memory.
-  Index spectrum_size() const { return direct_ ? Direct::spectrum_size : ring_.spectrum_size(); }
-
-  /// Multiplications for a sample, on average over a row, with forward taps only.
-  double multiplications(Index length, Index taps) const {
-    if (direct_) return static_cast<double>(taps);
-    const double samples = length == 0 ? 1 : static_cast<double>(length);
-    return (whole_ ? work(ring_.length()) : block_work(ring_.length(), length, taps)) / samples;
-  }
+  Index spectrum_size() const { return method_.direct ? Direct::spectrum_size : ring_.spectrum_size(); }
 
   /// The spectrum of a kernel. `work` is one piece.
   void prepare(const KernelTaps<Scalar>& taps, Scalar* spectrum, Scalar* work) const {
-    direct_ ? Direct().prepare(taps, spectrum) : ring_.prepare(taps, spectrum, work);
+    method_.direct ? Direct().prepare(taps, spectrum) : ring_.prepare(taps, spectrum, work);
   }
 
   /// The convolution with a kernel, or with the kernel turned in time: its adjoint. The sink may be the memory of the
   /// source. `work` is two pieces.
   void multiply(const Source& source, const Kernel& kernel, bool adjoint, const Sink& sink, Scalar* work) const {
-    if (direct_) return Direct().multiply(source, kernel, adjoint, sink);
-    if (whole_) return ring_.multiply(source, kernel.values, adjoint, sink, work);
+    if (method_.direct) return Direct().multiply(source, kernel, adjoint, sink);
+    if (method_.whole) return ring_.multiply(source, kernel.values, adjoint, sink, work);
     if (overlap(source, sink)) return multiply_in_place(source, kernel, adjoint, sink, work);
     const Index reach = reach_of(kernel, adjoint);
     for_blocks(kernel, sink.begin, sink.end, [&](Index origin, Index first, Index last) {
@@ -84,8 +94,8 @@ class RowConvolution {
   /// Adds the gradient of a kernel to `sum`, of the size of a spectrum, zero at first: what `input` gave when the
   /// gradient of the result is `grad`. `work` is two pieces.
   void accumulate(const Source& input, const Source& grad, const Kernel& kernel, Scalar* sum, Scalar* work) const {
-    if (direct_) return Direct().accumulate(input, grad, kernel, sum);
-    if (whole_) return ring_.accumulate(input, grad, sum, work);
+    if (method_.direct) return Direct().accumulate(input, grad, kernel, sum);
+    if (method_.whole) return ring_.accumulate(input, grad, sum, work);
     const Index reach = reach_of(kernel, false), size = 2 * ring_.length();
     for_blocks(kernel, grad.begin, grad.end, [&](Index origin, Index first, Index last) {
       ring_.accumulate(input.from(origin - reach, size), grad.part(first, last).from(origin - reach, size), sum, work);
@@ -94,7 +104,7 @@ class RowConvolution {
 
   /// The gradients of the taps from the sum, which becomes scratch. `work` is one piece.
   void finish(Scalar* sum, const TapGradients<Scalar>& gradients, Scalar* work) const {
-    direct_ ? Direct().finish(sum, gradients) : ring_.finish(sum, gradients, work);
+    method_.direct ? Direct().finish(sum, gradients) : ring_.finish(sum, gradients, work);
   }
 
  private:
@@ -145,7 +155,7 @@ class RowConvolution {
   /// body(origin, first, last) for each block that begins at `origin` and the results in it between begin and end.
   template <class Body>
   void for_blocks(const Kernel& kernel, Index begin, Index end, Body&& body) const {
-    const Index size = block(kernel.taps, kernel.backward_taps);
+    const Index size = method_.block(kernel.taps, kernel.backward_taps);
     for (Index origin = begin / size * size; origin < end; origin += size) {
       body(origin, std::max(begin, origin), std::min(end, origin + size));
     }
@@ -171,7 +181,7 @@ class RowConvolution {
                          Scalar* work) const {
     Scalar* window = work + ring_.spectrum_size();
     const Index size = 2 * ring_.length(), reach = reach_of(kernel, adjoint);
-    const Index shared = size - block(kernel.taps, kernel.backward_taps);
+    const Index shared = size - method_.block(kernel.taps, kernel.backward_taps);
     for_blocks(kernel, sink.begin, sink.end, [&](Index origin, Index first, Index last) {
       Index filled = 0;
       if (first != sink.begin) {
@@ -183,8 +193,7 @@ class RowConvolution {
     });
   }
 
-  bool direct_ = true;
-  bool whole_ = false;
+  Method method_;
   Ring ring_;
 };
 
