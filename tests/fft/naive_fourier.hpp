@@ -55,18 +55,22 @@ class LongCircle {
     for (Index k = 0; k <= length / short_length; ++k) coarse_.push_back(circle_point(k * short_length, length, sign));
   }
 
+  /// exp(sign 2 pi i k / length), 0 <= k < length.
+  LongComplex root(Index k) const {
+    const LongComplex a = coarse_[static_cast<std::size_t>(k / short_length)];
+    const LongComplex b = fine_[static_cast<std::size_t>(k % short_length)];
+    return {a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real()};
+  }
+
   /// Bin k of a transform.
   template <class Sample>
   LongComplex bin(const Sample* samples, Index k) const {
     long double re = 0, im = 0;
     Index at = 0;
     for (Index n = 0; n < length_; ++n) {
-      const LongComplex a = coarse_[static_cast<std::size_t>(at / short_length)];
-      const LongComplex b = fine_[static_cast<std::size_t>(at % short_length)];
-      const long double c = a.real() * b.real() - a.imag() * b.imag(), s = a.real() * b.imag() + a.imag() * b.real();
-      const LongComplex x(samples[n]);
-      re += x.real() * c - x.imag() * s;
-      im += x.real() * s + x.imag() * c;
+      const LongComplex x(samples[n]), turn = root(at);
+      re += x.real() * turn.real() - x.imag() * turn.imag();
+      im += x.real() * turn.imag() + x.imag() * turn.real();
       at += k;
       if (at >= length_) at -= length_;
     }
