@@ -12,8 +12,9 @@
 //
 // Method: the right-angle convolution (Nussbaumer, Fast Fourier Transform and Convolution Algorithms, 1982; the factors
 // as in Bernstein, Multidigit multiplication for mathematicians, 2001), a complex transform of as many points as there
-// are samples; rows of at most 32 samples are summed directly. Rows are independent: results have the same bits for any
-// number of threads, any split of the batch and any order of the channels.
+// are samples; rows of at most 32 samples are summed directly. Short rows of many channels go through it as many at
+// once as a vector has lanes, others one by one: the plan knows which, and no call. Rows are independent: results have
+// the same bits for any number of threads, any split of the batch and any order of the channels.
 
 #include <algorithm>
 #include <cstddef>
@@ -22,6 +23,7 @@
 #include <tessera/core/error.hpp>
 #include <tessera/core/execution.hpp>
 #include <tessera/fft/convolution_call.hpp>
+#include <tessera/fft/detail/channel_ring.hpp>
 #include <tessera/fft/detail/channel_sum.hpp>
 #include <tessera/fft/detail/convolution_check.hpp>
 #include <tessera/fft/detail/row_convolution.hpp>
@@ -53,7 +55,13 @@ class CausalConvolution {
     require(kernel_length_ >= 1 && kernel_length_ <= length,
             "CausalConvolution: expected a kernel_length in [1, {}], or 0 for {}, found {}", length, length,
             options.kernel_length);
-    row_ = detail::RowConvolution<Scalar>(length, kernel_length_);
+    const auto method = Row::choose(length, kernel_length_);
+    at_once_ = method.whole && takes_group(method.ring) ? Group::rows : 1;
+    if (grouped()) {
+      group_ = Group(method.ring);
+    } else {
+      row_ = Row(length, kernel_length_);
+    }
   }
 
   Index length() const { return length_; }
@@ -83,15 +91,23 @@ class CausalConvolution {
     detail::SlotMemory<Scalar>* memory = check().memory(workspace, slot_size());
     spectrum.length_ = length();
     spectrum.kernel_length_ = kernel_length_;
+    spectrum.channels_ = channels_;
     spectrum.kernels_ = taps.count();
     spectrum.taps_ = taps.dimension();
     spectrum.backward_taps_ = backward.dimension();
-    spectrum.size_ = row_.spectrum_size();
-    spectrum.values_.resize(static_cast<std::size_t>(taps.count() * spectrum.size_));
-    detail::for_items(taps.count(), execution, memory, slot_size(), [&](Index k, Scalar* work) {
-      const Scalar* back = backward.data() == nullptr ? nullptr : backward[k];
-      row_.prepare({taps[k], taps.dimension(), back, backward.dimension()},
-                   spectrum.values_.data() + k * spectrum.size_, work);
+    spectrum.at_once_ = at_once_;
+    spectrum.size_ = spectrum_size();
+    const Index groups = groups_of(taps.count());
+    spectrum.values_.resize(static_cast<std::size_t>(groups * spectrum.size_));
+    detail::for_items(groups, execution, memory, slot_size(), [&](Index g, Scalar* work) {
+      Scalar* values = spectrum.values_.data() + g * spectrum.size_;
+      if (!grouped()) return row_.prepare(taps_of(taps, backward, g), values, work);
+      detail::KernelTaps<Scalar> group[Group::rows];
+      for (int i = 0; i < Group::rows; ++i) {
+        const Index k = taps.count() == 1 ? 0 : g * Group::rows + i;
+        if (k < taps.count()) group[i] = taps_of(taps, backward, k);
+      }
+      group_.prepare(group, values, work);
     });
   }
 
@@ -112,13 +128,15 @@ class CausalConvolution {
     const auto [begin, end] = check().call("input", input, length(), spectrum, options);
     check().shape("output", output, input.batch(), end - begin);
     const Rows rows{input.batch(), begin, end, block_of(spectrum, input.data() == output.data())};
-    for_rows(rows, options, [&, begin = begin, end = end](Index b, Index c, const Part& part, Scalar* work) {
-      const Scalar* samples = input(b, c);
-      Sink sink{output(b, c), begin, end, gate_of(options, b, c), nullptr, 0};
-      add_skip(sink, options, c, samples);
-      const Source source{samples, 0, length(), nullptr, row_after(input, b, c)};
-      row_.multiply(source, spectrum.of_channel(c), false, sink.part(part.begin, part.end, 0), work);
-    });
+    const auto source = [&](Index b, Index c) {
+      return Source{input(b, c), 0, length(), nullptr, row_after(input, b, c)};
+    };
+    const auto sink = [&, begin = begin, end = end](Index b, Index c) {
+      Sink result{output(b, c), begin, end, gate_of(options, b, c), nullptr, 0};
+      add_skip(result, options, c, input(b, c));
+      return result;
+    };
+    multiply(rows, spectrum, false, options, source, sink);
   }
 
   /// The same, returned: row b * channels + c is channel c of example b.
@@ -142,13 +160,15 @@ class CausalConvolution {
     check().call("grad_output", grad_output, end - begin, spectrum, options);
     check().shape("grad_input", grad_input, grad_output.batch(), length());
     const Rows rows{grad_output.batch(), 0, length(), block_of(spectrum, grad_output.data() == grad_input.data())};
-    for_rows(rows, options, [&, begin = begin, end = end](Index b, Index c, const Part& part, Scalar* work) {
-      const Scalar* grad = grad_output(b, c);
-      Sink sink{grad_input(b, c), 0, length(), nullptr, nullptr, 0};
-      add_skip(sink, options, c, grad);
-      const Source source{grad, begin, end, gate_of(options, b, c)};
-      row_.multiply(source, spectrum.of_channel(c), true, sink.part(part.begin, part.end, 0), work);
-    });
+    const auto source = [&, begin = begin, end = end](Index b, Index c) {
+      return Source{grad_output(b, c), begin, end, gate_of(options, b, c)};
+    };
+    const auto sink = [&](Index b, Index c) {
+      Sink result{grad_input(b, c), 0, length(), nullptr, nullptr, 0};
+      add_skip(result, options, c, grad_output(b, c));
+      return result;
+    };
+    multiply(rows, spectrum, true, options, source, sink);
   }
 
   /// All gradients of convolve_into that are wanted, from its arguments and the gradient of its output. The sums over
@@ -171,18 +191,16 @@ class CausalConvolution {
     }
     if (gradients.gate.data() != nullptr) {
       const Rows rows{input.batch(), 0, length(), block_of(spectrum, false)};
-      for_rows(rows, options, [&](Index b, Index c, const Part& part, Scalar* work) {
-        const Sink sink{gradients.gate(b, c), 0, length(), grad_output(b, c), nullptr, 0};
-        row_.multiply({input(b, c), 0, length()}, spectrum.of_channel(c), false, sink.part(part.begin, part.end, 0),
-                      work);
-      });
+      const auto source = [&](Index b, Index c) { return Source{input(b, c), 0, length()}; };
+      const auto sink = [&](Index b, Index c) { return Sink{gradients.gate(b, c), 0, length(), grad_output(b, c)}; };
+      multiply(rows, spectrum, false, options, source, sink);
     }
     if (gradients.input.data() != nullptr) correlate_into(grad_output, spectrum, gradients.input, options);
   }
 
  private:
-  Index slot_size() const { return 3 * row_.spectrum_size(); }
-
+  using Row = detail::RowConvolution<Scalar>;
+  using Group = detail::RingConvolution<Scalar, detail::ChannelRing<Scalar>>;
   using Source = detail::SampleSource<Scalar>;
   using Sink = detail::SampleSink<Scalar>;
   using Part = detail::ConvolutionWindow;
@@ -195,8 +213,52 @@ class CausalConvolution {
     Index block;
   };
 
+  /// Whether rows go by the group: at most a quarter of the lanes may be idle.
+  bool takes_group(Index ring) const {
+    const Index lanes_used = groups_of(channels_, Group::rows) * Group::rows;
+    return ring >= Group::smallest_length && ring <= detail::ChannelRing<Scalar>::largest_length &&
+           4 * (lanes_used - channels_) <= lanes_used;
+  }
+  bool grouped() const { return at_once_ > 1; }
+  static Index groups_of(Index count, Index at_once) { return (count + at_once - 1) / at_once; }
+  Index groups_of(Index count) const { return groups_of(count, at_once_); }
+
+  Index spectrum_size() const { return grouped() ? group_.spectrum_size() : row_.spectrum_size(); }
+  Index slot_size() const { return 3 * spectrum_size(); }
+
+  static detail::KernelTaps<Scalar> taps_of(Batch<const Scalar> taps, Batch<const Scalar> backward, Index k) {
+    return {taps[k], taps.dimension(), backward.data() == nullptr ? nullptr : backward[k], backward.dimension()};
+  }
+
   Index block_of(const KernelSpectrum<Scalar>& spectrum, bool in_place) const {
-    return in_place ? 0 : row_.method().block(spectrum.taps_, spectrum.backward_taps_);
+    return in_place || grouped() ? 0 : row_.method().block(spectrum.taps_, spectrum.backward_taps_);
+  }
+
+  /// Every row through its kernel: source(b, c) and sink(b, c) are where it is read and written.
+  template <class MakeSource, class MakeSink>
+  void multiply(const Rows& rows, const KernelSpectrum<Scalar>& spectrum, bool adjoint,
+                const ConvolveOptions<Scalar>& options, MakeSource&& source, MakeSink&& sink) const {
+    if (!grouped()) {
+      return for_rows(rows, options, [&](Index b, Index c, const Part& part, Scalar* work) {
+        row_.multiply(source(b, c), spectrum.of_channel(c), adjoint, sink(b, c).part(part.begin, part.end, 0), work);
+      });
+    }
+    for_groups(rows.batch, options, [&](Index b, Index first, Scalar* work) {
+      Source sources[Group::rows];
+      Sink sinks[Group::rows];
+      for (Index i = 0; i < std::min<Index>(Group::rows, channels_ - first); ++i) {
+        sources[i] = source(b, first + i);
+        sinks[i] = sink(b, first + i);
+      }
+      group_.multiply(sources, spectrum.of_channel(first).values, adjoint, sinks, work);
+    });
+  }
+
+  /// body(b, first channel, work) for each group; the batch in a row, as below.
+  template <class Body>
+  void for_groups(Index batch, const ConvolveOptions<Scalar>& options, Body&& body) const {
+    detail::for_items(batch * groups_of(channels_), options.execution, check().memory(options.workspace, slot_size()),
+                      slot_size(), [&](Index i, Scalar* work) { body(i % batch, i / batch * Group::rows, work); });
   }
 
   /// The batch of a channel in a row, so that its spectrum stays in the cache. When there are fewer rows than tasks can
@@ -240,26 +302,50 @@ class CausalConvolution {
                         Signals<const Scalar> grad_output, const ConvolutionGradients<Scalar>& gradients,
                         const ConvolveOptions<Scalar>& options) const {
     const auto [begin, end] = detail::convolution_window(length(), spectrum.taps(), options.range);
-    const bool shared = spectrum.kernels_ == 1;
-    detail::SlotMemory<Scalar>* memory = check().memory(options.workspace, slot_size());
-    detail::for_items(spectrum.kernels_, options.execution, memory, slot_size(),
-                      [&, begin = begin, end = end](Index k, Scalar* work) {
-                        Scalar* sum = work + 2 * row_.spectrum_size();
-                        std::fill_n(sum, row_.spectrum_size(), Scalar{0});
-                        for (Index c = k; c < (shared ? channels_ : k + 1); ++c) {
-                          for (Index b = 0; b < input.batch(); ++b) {
-                            row_.accumulate({input(b, c), 0, length()},
-                                            {grad_output(b, c), begin, end, gate_of(options, b, c)},
-                                            spectrum.of_channel(c), sum, work);
-                          }
+    const Index channels_of_kernel = spectrum.kernels_ == 1 ? channels_ : at_once_;
+    const auto source = [&](Index b, Index c) { return Source{input(b, c), 0, length()}; };
+    const auto grad = [&, begin = begin, end = end](Index b, Index c) {
+      return Source{grad_output(b, c), begin, end, gate_of(options, b, c)};
+    };
+    const Index size = spectrum_size();
+    detail::for_items(groups_of(spectrum.kernels_), options.execution, check().memory(options.workspace, slot_size()),
+                      slot_size(), [&](Index g, Scalar* work) {
+                        Scalar* sum = work + 2 * size;
+                        std::fill_n(sum, size, Scalar{0});
+                        const Index first = g * at_once_;
+                        for (Index c = first; c < std::min(first + channels_of_kernel, channels_); c += at_once_) {
+                          for (Index b = 0; b < input.batch(); ++b) accumulate(b, c, spectrum, source, grad, sum, work);
                         }
-                        const Batch<Scalar>& forward = gradients.kernel;
-                        const Batch<Scalar>& backward = gradients.backward_kernel;
-                        row_.finish(sum,
-                                    {forward.data() == nullptr ? nullptr : forward[k], forward.dimension(),
-                                     backward.data() == nullptr ? nullptr : backward[k], backward.dimension()},
-                                    work);
+                        finish(first, spectrum.kernels_ == 1, gradients, sum, work);
                       });
+  }
+
+  /// Adds what channel c, or the group from c on, gave to the gradients of its kernels.
+  template <class MakeSource, class MakeGrad>
+  void accumulate(Index b, Index c, const KernelSpectrum<Scalar>& spectrum, MakeSource&& source, MakeGrad&& grad,
+                  Scalar* sum, Scalar* work) const {
+    if (!grouped()) return row_.accumulate(source(b, c), grad(b, c), spectrum.of_channel(c), sum, work);
+    Source sources[Group::rows], grads[Group::rows];
+    for (Index i = 0; i < std::min<Index>(Group::rows, channels_ - c); ++i) {
+      sources[i] = source(b, c + i);
+      grads[i] = grad(b, c + i);
+    }
+    group_.accumulate(sources, grads, sum, work);
+  }
+
+  /// The gradients of kernel `first`, or of the group from it on, or of the one kernel that a group shares.
+  void finish(Index first, bool shared, const ConvolutionGradients<Scalar>& gradients, Scalar* sum,
+              Scalar* work) const {
+    const auto taps = [&](Index k) {
+      const Batch<Scalar>&forward = gradients.kernel, &backward = gradients.backward_kernel;
+      return detail::TapGradients<Scalar>{forward.data() == nullptr ? nullptr : forward[k], forward.dimension(),
+                                          backward.data() == nullptr ? nullptr : backward[k], backward.dimension()};
+    };
+    if (!grouped()) return row_.finish(sum, taps(first), work);
+    if (shared) return group_.finish_shared(sum, taps(first), work);
+    detail::TapGradients<Scalar> group[Group::rows];
+    for (Index i = 0; i < std::min<Index>(Group::rows, channels_ - first); ++i) group[i] = taps(first + i);
+    group_.finish(sum, group, work);
   }
 
   using Check = detail::ConvolutionCheck<Scalar>;
@@ -269,7 +355,9 @@ class CausalConvolution {
   Index length_ = 1;
   Index channels_ = 1;
   Index kernel_length_ = 1;
-  detail::RowConvolution<Scalar> row_;
+  Index at_once_ = 1;  // channels; one, or the lanes of a vector
+  Row row_;
+  Group group_;
 };
 
 }  // namespace tessera::inline TESSERA_ISA

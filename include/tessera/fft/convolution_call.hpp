@@ -31,7 +31,7 @@ namespace tessera::inline TESSERA_ISA {
 template <class Scalar>
 class CausalConvolution;
 
-/// Kernels, transformed by a plan for use with plans of the same lengths: one per channel, or one for all.
+/// Kernels, transformed by a plan for use with plans of the same lengths and channels: one per channel, or one for all.
 template <class Scalar>
 class KernelSpectrum {
  public:
@@ -41,6 +41,8 @@ class KernelSpectrum {
   Index length() const { return length_; }
   /// The most taps that this plan takes.
   Index kernel_length() const { return kernel_length_; }
+  /// The channels of that plan.
+  Index channels() const { return channels_; }
   Index kernels() const { return kernels_; }
   /// Taps of each kernel from lag 0 on, and from lag -1 backward.
   Index taps() const { return taps_; }
@@ -49,16 +51,19 @@ class KernelSpectrum {
  private:
   friend class CausalConvolution<Scalar>;
 
+  /// That of channel c, or where the plan takes many at once, of those from c on.
   detail::PreparedKernel<Scalar> of_channel(Index c) const {
-    return {values_.data() + (kernels_ == 1 ? 0 : c * size_), taps_, backward_taps_};
+    return {values_.data() + (kernels_ == 1 ? 0 : c / at_once_ * size_), taps_, backward_taps_};
   }
 
   Index length_ = 0;
   Index kernel_length_ = 0;
+  Index channels_ = 0;
   Index kernels_ = 0;
   Index taps_ = 0;
   Index backward_taps_ = 0;
-  Index size_ = 0;
+  Index at_once_ = 1;  // channels whose spectra lie in one
+  Index size_ = 0;     // of such a one
   AlignedVector<Scalar> values_;
 };
 

@@ -73,8 +73,8 @@ struct ConvolutionCheck {
     require(given.kernel_length() == kernel_length,
             "{}: expected a spectrum made by a plan for up to {} taps, found one for up to {}", who, kernel_length,
             given.kernel_length());
-    require(given.kernels() == 1 || given.kernels() == channels, "{}: expected a spectrum of 1 kernel or {}, found {}",
-            who, channels, given.kernels());
+    require(given.channels() == channels, "{}: expected a spectrum made for {} channels, found one for {}", who,
+            channels, given.channels());
     require(range == ConvolutionRange::causal || given.backward_taps() == 0,
             "{}: expected the causal range for a kernel with {} backward taps, found another", who,
             given.backward_taps());

@@ -38,6 +38,7 @@ class RightAngle {
   using Sink = SampleSink<Scalar>;
   using Factors = RightAngleFactors<Scalar>;
 
+  static constexpr int rows = 1;  // at once
   static constexpr Index smallest_length = Factors::smallest_length;
 
   RightAngle() = default;

@@ -17,8 +17,8 @@
 
 #include <tessera/core/execution.hpp>
 #include <tessera/core/simd.hpp>
-#include <tessera/fft/detail/kernel_taps.hpp>
 #include <tessera/fft/detail/direct_convolution.hpp>
+#include <tessera/fft/detail/kernel_taps.hpp>
 #include <tessera/fft/detail/ring_convolution.hpp>
 #include <tessera/fft/detail/sample_window.hpp>
 
@@ -75,19 +75,20 @@ class RowConvolution {
 
   /// The spectrum of a kernel. `work` is one piece.
   void prepare(const KernelTaps<Scalar>& taps, Scalar* spectrum, Scalar* work) const {
-    method_.direct ? Direct().prepare(taps, spectrum) : ring_.prepare(taps, spectrum, work);
+    method_.direct ? Direct().prepare(taps, spectrum) : ring_.prepare(&taps, spectrum, work);
   }
 
   /// The convolution with a kernel, or with the kernel turned in time: its adjoint. The sink may be the memory of the
   /// source. `work` is two pieces.
   void multiply(const Source& source, const Kernel& kernel, bool adjoint, const Sink& sink, Scalar* work) const {
     if (method_.direct) return Direct().multiply(source, kernel, adjoint, sink);
-    if (method_.whole) return ring_.multiply(source, kernel.values, adjoint, sink, work);
+    if (method_.whole) return ring_.multiply(&source, kernel.values, adjoint, &sink, work);
     if (overlap(source, sink)) return multiply_in_place(source, kernel, adjoint, sink, work);
     const Index reach = reach_of(kernel, adjoint);
     for_blocks(kernel, sink.begin, sink.end, [&](Index origin, Index first, Index last) {
       const Source window = whole_window(source.from(origin - reach, 2 * ring_.length()), work + ring_.spectrum_size());
-      ring_.multiply(window, kernel.values, adjoint, sink.part(first, last, origin - reach), work);
+      const Sink part = sink.part(first, last, origin - reach);
+      ring_.multiply(&window, kernel.values, adjoint, &part, work);
     });
   }
 
@@ -95,16 +96,18 @@ class RowConvolution {
   /// gradient of the result is `grad`. `work` is two pieces.
   void accumulate(const Source& input, const Source& grad, const Kernel& kernel, Scalar* sum, Scalar* work) const {
     if (method_.direct) return Direct().accumulate(input, grad, kernel, sum);
-    if (method_.whole) return ring_.accumulate(input, grad, sum, work);
+    if (method_.whole) return ring_.accumulate(&input, &grad, sum, work);
     const Index reach = reach_of(kernel, false), size = 2 * ring_.length();
     for_blocks(kernel, grad.begin, grad.end, [&](Index origin, Index first, Index last) {
-      ring_.accumulate(input.from(origin - reach, size), grad.part(first, last).from(origin - reach, size), sum, work);
+      const Source before = input.from(origin - reach, size);
+      const Source after = grad.part(first, last).from(origin - reach, size);
+      ring_.accumulate(&before, &after, sum, work);
     });
   }
 
   /// The gradients of the taps from the sum, which becomes scratch. `work` is one piece.
   void finish(Scalar* sum, const TapGradients<Scalar>& gradients, Scalar* work) const {
-    method_.direct ? Direct().finish(sum, gradients) : ring_.finish(sum, gradients, work);
+    method_.direct ? Direct().finish(sum, gradients) : ring_.finish(sum, &gradients, work);
   }
 
  private:
@@ -189,7 +192,9 @@ class RowConvolution {
         filled = shared;
       }
       for (; filled < size; filled += lanes) simd::store(window + filled, source.load(origin - reach + filled));
-      ring_.multiply({window, 0, size}, kernel.values, adjoint, sink.part(first, last, origin - reach), work);
+      const Source filled_window{window, 0, size};
+      const Sink part = sink.part(first, last, origin - reach);
+      ring_.multiply(&filled_window, kernel.values, adjoint, &part, work);
     });
   }
 
