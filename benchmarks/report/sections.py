@@ -127,4 +127,40 @@ SECTIONS = [
         "Streaming convolution, one call", "streaming", "taps/block", program="fft_benchmark", eigen=True,
         per="sample of a channel", builds=FFT_BUILDS,
         note="8 channels, a kernel each, no latency. Eigen's is the direct sum, a dot product for each sample."),
+    Section(
+        "Kernel of rational transfer functions", "rtf_kernel", "length/order", program="ssm_benchmark", per="tap",
+        peers=((TORCH, "rtf_kernel", "PyTorch"),),
+        variants=(("_exact", "truncated, not periodic"), ("_threads", "two threads")),
+        note="256 channels. The time hardly depends on the order."),
+    Section(
+        "Kernel of rational transfer functions, backward", "rtf_backward", "length/order", program="ssm_benchmark",
+        share_of="rtf_kernel", peers=((TORCH, "rtf_backward", "PyTorch"),)),
+    Section(
+        "Kernel of S4D", "s4d_kernel", "length/order", program="ssm_benchmark", limit="flops", eigen=True,
+        peers=((TORCH, "s4d_kernel", "PyTorch"),), variants=(("_threads", "two threads"),),
+        note="256 channels, zero-order hold; an order of n is n / 2 pairs of conjugate modes. PyTorch's matrix of "
+             "exponentials is made of fewer channels where it is large, and its time scaled."),
+    Section(
+        "Kernel of S4D, backward", "s4d_backward", "length/order", program="ssm_benchmark", share_of="s4d_kernel",
+        peers=((TORCH, "s4d_backward", "PyTorch"),)),
+    Section(
+        "Kernel of S4", "s4_kernel", "length/order", program="ssm_benchmark",
+        peers=((TORCH, "s4_kernel", "PyTorch"),), variants=(("_threads", "two threads"),),
+        note="256 channels, diagonal plus rank one, C as it is trained. PyTorch's as for S4D."),
+    Section(
+        "Kernel of S4, backward", "s4_backward", "length/order", program="ssm_benchmark", share_of="s4_kernel",
+        peers=((TORCH, "s4_backward", "PyTorch"),)),
+    Section(
+        "Recurrence, direct form", "filter_direct", "order/block", program="ssm_benchmark", limit="flops",
+        per="sample of a channel", peers=((SCIPY, "filter_direct", "SciPy lfilter"),),
+        note="16 channels, state kept from block to block. SciPy's times contain the Python call, and its one filter "
+             "is shared by the channels."),
+    Section(
+        "Recurrence, second-order sections", "filter_cascade", "order/block", program="ssm_benchmark", limit="flops",
+        per="sample of a channel", peers=((SCIPY, "filter_cascade", "SciPy sosfilt"),),
+        variants=(("_parallel", "side by side"), ("_modal", "complex modes")),
+        note="16 channels, as above; in cascade, and as many sections or modes side by side."),
+    Section(
+        "Prefill of a direct form", "prefill", "length/order", program="ssm_benchmark", per="sample of a channel",
+        variants=(("_stepped", "sample by sample"),), note="16 channels: the state after so many samples."),
 ]
