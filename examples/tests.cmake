@@ -27,6 +27,9 @@ foreach(case IN ITEMS contract channels files room errors)
   tessera_example_check(reverb_${case} reverb reverb_test.py ${case})
 endforeach()
 
+tessera_example_check(long_memory long_memory long_memory_test.py)
+tessera_example_check(kernel_zoo kernel_zoo kernel_zoo_test.py)
+
 # With no input of ours, on the distribution's photograph and recordings.
 if(EXISTS /usr/share/xplanet/images/earth.jpg)
   tessera_example_test(tokenize_image_photograph tokenize_image --quantizer fsq --codebook-size 64 --patch 16 --steps 5
@@ -35,4 +38,5 @@ if(EXISTS /usr/share/xplanet/images/earth.jpg)
 endif()
 if(EXISTS /usr/share/sounds/alsa/Front_Left.wav)
   tessera_example_test(reverb_speech reverb --output {OUTPUT})
+  tessera_example_test(kernel_zoo_speech kernel_zoo --output {OUTPUT})
 endif()

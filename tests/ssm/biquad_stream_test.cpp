@@ -196,7 +196,8 @@ TEST_CASE("silence ends in zeros, not in denormal numbers", "[biquads]") {
   CHECK(stream.state() == model.initial_state());
 }
 
-TEMPLATE_TEST_CASE("processing allocates nothing", "[biquads]", BiquadCascade<float>, ParallelBiquads<double>) {
+TEMPLATE_TEST_CASE("biquad stream: processing allocates nothing", "[biquads]", BiquadCascade<float>,
+                   ParallelBiquads<double>) {
   if (sanitized) return;
   using Scalar = typename TestType::Scalar;
   const TestType model = random_model<TestType>(20, 9, 0.9, 12);

@@ -179,7 +179,7 @@ TEST_CASE("a state stored and restored continues as if nothing had happened", "[
   CHECK(run(system, input.rightCols(15), {15}, restored) == whole.rightCols(15));
 }
 
-TEST_CASE("a step allocates nothing", "[dense]") {
+TEST_CASE("dense system: a step allocates nothing", "[dense]") {
   const auto system = legs_system<float>(64, 0.01, 2);
   auto state = system.initial_state();
   const float input = 1;

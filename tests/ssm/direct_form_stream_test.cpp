@@ -156,7 +156,7 @@ TEST_CASE("silence leaves nothing behind", "[stream]") {
   CHECK((stream.state().array() == 0).all());
 }
 
-TEST_CASE("processing allocates nothing", "[stream]") {
+TEST_CASE("direct form stream: processing allocates nothing", "[stream]") {
   const auto model = random_channels<float>(20, 16, 0.9);
   DirectFormStream<float> stream(model);
   RowMatrix<float> u = random_normal<float>(20, 300, 1);

@@ -171,7 +171,7 @@ TEST_CASE("what overflows is forgotten at most 64 samples later", "[modal_stream
   CHECK(relative_difference(output.row(0).tail(640 - 192), expected.row(0).tail(640 - 192)) < 1e-6);
 }
 
-TEST_CASE("processing allocates nothing", "[modal_stream]") {
+TEST_CASE("modal stream: processing allocates nothing", "[modal_stream]") {
   if (sanitized) return;
   const ModalSystem<float> system(random_modes(11, 4, 42));
   ModalStream<float> stream(system);

@@ -69,7 +69,8 @@ TEMPLATE_TEST_CASE("the kernel is the sum of powers at any length, with either t
   check_lengths<TestType, Timing::delayed>();
 }
 
-TEMPLATE_TEST_CASE("kernel, step and chunk agree at length 16384 and order 64", "[modal]", float, double) {
+TEMPLATE_TEST_CASE("modal system: kernel, step and chunk agree at length 16384 and order 64", "[modal]", float,
+                   double) {
   const Index length = effort(16384, 4096), modes = 32;
   const double tolerance = sizeof(TestType) == 4 ? 1e-4 : 1e-10;
   for (const auto& [low, high] : {std::pair{0.5, 0.9}, {0.999, 0.9999}, {1.0, 1.0}}) {
@@ -129,7 +130,7 @@ TEMPLATE_TEST_CASE("samples through step and chunk, from a state, are those of t
   check(ModalSystem<TestType, Timing::delayed>(parameters));
 }
 
-TEMPLATE_TEST_CASE("any split of a sequence gives what the whole gives", "[modal]", float, double) {
+TEMPLATE_TEST_CASE("modal system: any split of a sequence gives what the whole gives", "[modal]", float, double) {
   const ModalSystem<TestType, Timing::delayed> model(random_modes(3, 9, 7, 0.9, 0.9999));
   const RowMatrix<TestType> input = random_normal<TestType>(3, 4000, 8);
   auto state = model.initial_state();

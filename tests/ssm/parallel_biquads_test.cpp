@@ -77,7 +77,8 @@ TEST_CASE("sections side by side, in series and multiplied out are one filter", 
   CHECK((side_by_side.transpose() - impulse_response(direct, 200)).cwiseAbs().maxCoeff() < 1e-13);
 }
 
-TEMPLATE_TEST_CASE("kernel, steps and chunks agree with the difference equation", "[biquads]", float, double) {
+TEMPLATE_TEST_CASE("parallel biquads: kernel, steps and chunks agree with the difference equation", "[biquads]", float,
+                   double) {
   // Order 64, length 16384, poles to radius 0.999.
   const Index channels = 3, sections = 32, length = effort(16384, 2048);
   const ParallelBiquads<TestType> filter(random_parallel<TestType>(channels, sections, 0.999, 1));
@@ -106,7 +107,8 @@ TEMPLATE_TEST_CASE("kernel, steps and chunks agree with the difference equation"
   CHECK(largest >= predicted / 100);  // the estimate is one, not a bound of everything
 }
 
-TEMPLATE_TEST_CASE("every length, number of channels, sections and examples", "[biquads]", float, double) {
+TEMPLATE_TEST_CASE("parallel biquads: every length, number of channels, sections and examples", "[biquads]", float,
+                   double) {
   const double tolerance = sizeof(TestType) == 4 ? 1e-5 : 1e-13;  // 30 roundings or so, poles to radius 0.9
   for (const Index sections : {0, 1, 2, 3, 4, 5, 7, 9}) {
     for (const Index length : {0, 1, 2, 3, 7, 8, 9, 31, 127, 128, 129, 257}) {
@@ -127,7 +129,8 @@ TEMPLATE_TEST_CASE("every length, number of channels, sections and examples", "[
   CHECK(none.forward(Signals<const TestType>(nullptr, 2, 0, 7)).rows() == 0);
 }
 
-TEMPLATE_TEST_CASE("any split of a sequence gives what the whole gives, to the bit", "[biquads]", float, double) {
+TEMPLATE_TEST_CASE("parallel biquads: any split of a sequence gives what the whole gives, to the bit", "[biquads]",
+                   float, double) {
   const Index channels = 5, length = 300;
   const ParallelBiquads<TestType> filter(random_parallel<TestType>(channels, 6, 0.99, 4));
   const RowMatrix<TestType> u = random_normal<TestType>(channels, length, 5);
@@ -159,7 +162,7 @@ TEMPLATE_TEST_CASE("any split of a sequence gives what the whole gives, to the b
   }
 }
 
-TEST_CASE("the way back is that of central differences", "[biquads]") {
+TEST_CASE("parallel biquads: the way back is that of central differences", "[biquads]") {
   for (const Index sections : {1, 3}) {
     for (const Index length : {1, 2, 9, 140}) {
       const Index channels = 2, batch = 2, rows = batch * channels;
@@ -195,15 +198,17 @@ TEST_CASE("the way back is that of central differences", "[biquads]") {
   }
 }
 
-TEST_CASE("the gradient of the kernel is that of central differences", "[biquads]") {
+TEST_CASE("parallel biquads: the gradient of the kernel is that of central differences", "[biquads]") {
   const RowMatrix<double> c = random_parallel<double>(2, 2, 0.9, 11), w = random_normal<double>(2, 50, 12);
   const RowMatrix<double> numeric = numeric_gradient(
       [&](const RowMatrix<double>& x) { return ParallelBiquads<double>(x).kernel(50).cwiseProduct(w).sum(); }, c);
   CHECK(largest_difference(ParallelBiquads<double>(c).kernel_backward(w), numeric) < 1e-7);
 }
 
-TEST_CASE("gradients have the same bits in every batch of one example, for threads, and in float they are close",
-          "[biquads]") {
+TEST_CASE(
+    "parallel biquads: gradients have the same bits in every batch of one example, for threads, and in float they are "
+    "close",
+    "[biquads]") {
   const Index channels = 3, length = 400, sections = 5;
   const RowMatrix<float> c = random_parallel<float>(channels, sections, 0.98, 13);
   const RowMatrix<float> u = random_normal<float>(2 * channels, length, 14),
@@ -226,7 +231,7 @@ TEST_CASE("gradients have the same bits in every batch of one example, for threa
   CHECK(largest_difference(gradient.states, exact.states) < 1e-5);
 }
 
-TEST_CASE("forms go in and come out", "[biquads]") {
+TEST_CASE("parallel biquads: forms go in and come out", "[biquads]") {
   ParallelForm two, one;
   two.skip = 3;
   two.sections = {{1, 2, 0.1, 0.2}, {4, 5, 0.3, 0.4}};
@@ -242,7 +247,7 @@ TEST_CASE("forms go in and come out", "[biquads]") {
   CHECK_THROWS_MESSAGE(std::invalid_argument, filter.form(-1), "ParallelBiquads: expected a channel below 2, found -1");
 }
 
-TEST_CASE("unstable sections are allowed, named, and refused when they overflow", "[biquads]") {
+TEST_CASE("parallel biquads: unstable sections are allowed, named, and refused when they overflow", "[biquads]") {
   RowMatrix<float> c(2, 9);
   c << 1, 0, 0.5f, 0.2f, 1, 0, -2, 1, 0.5f, 1, 0, 0, 1.5f, 1, 0, 0, 0, 0.5f;
   const ParallelBiquads<float> filter(c);
@@ -265,7 +270,7 @@ TEST_CASE("unstable sections are allowed, named, and refused when they overflow"
   CHECK(filter.predicted_error(100000) <= std::numeric_limits<double>::max());
 }
 
-TEST_CASE("stepping allocates nothing", "[biquads]") {
+TEST_CASE("parallel biquads: stepping allocates nothing", "[biquads]") {
   if (sanitized) return;
   const ParallelBiquads<float> filter(random_parallel<float>(4, 8, 0.9, 20));
   auto state = filter.initial_state();
@@ -273,7 +278,7 @@ TEST_CASE("stepping allocates nothing", "[biquads]") {
   CHECK(allocations_in([&] { filter.step(state, u, u); }) == 0);
 }
 
-TEST_CASE("misuse of a cascade is refused in words", "[biquads]") {
+TEST_CASE("parallel biquads: misuse of a cascade is refused in words", "[biquads]") {
   using Filter = ParallelBiquads<float>;
   CHECK_THROWS_MESSAGE(std::invalid_argument, Filter(RowMatrix<float>(2, 7)),
                        "ParallelBiquads: expected 4 coefficients for each section of a channel and 1 more, found 7");

@@ -121,7 +121,7 @@ TEMPLATE_TEST_CASE("outputs and states are those of the recurrence, in every way
   }
 }
 
-TEMPLATE_TEST_CASE("kernel, step and chunk agree at length 16384 and order 64", "[s5]", float, double) {
+TEMPLATE_TEST_CASE("s5: kernel, step and chunk agree at length 16384 and order 64", "[s5]", float, double) {
   const Index length = effort(16384, 3000);
   const S5Parameters<TestType> parameters = random_parameters<TestType>(32, 2, 3, 62);
   const S5<TestType> model(parameters);

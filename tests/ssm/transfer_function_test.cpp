@@ -101,7 +101,7 @@ TEST_CASE("order 64 at length 16384 agrees to the digits of the scalar", "[trans
   CHECK(worst_difference(stepped_impulse(floats, 16384).row(0), impulse_of(floats.form(0), 16384)) < bound);
 }
 
-TEST_CASE("any split of a sequence gives what the whole gives", "[transfer]") {
+TEST_CASE("transfer function: any split of a sequence gives what the whole gives", "[transfer]") {
   for (const Index order : {0, 1, 7, 130, 400}) {
     const auto model = random_channels<double>(5, order, 0.97, 6);
     const Index length = 1500;
@@ -284,7 +284,7 @@ TEST_CASE("threads change no bit of a chunk", "[transfer]") {
   }
 }
 
-TEST_CASE("a step allocates nothing", "[transfer]") {
+TEST_CASE("transfer function: a step allocates nothing", "[transfer]") {
   const auto model = random_channels<float>(4, 30, 0.9, 1);
   auto state = model.initial_state();
   float samples[4] = {1, 2, 3, 4};

@@ -26,23 +26,28 @@
 namespace tessera::inline TESSERA_ISA {
 namespace detail {
 
-/// The upper half of the roots of unity, as many as a spectrum of real numbers has bins.
+/// The upper half of the roots of unity, z^L = 1, as many as a spectrum of real numbers has bins; or of those between
+/// them, z^L = -1, which are the odd ones of the roots of unity of 2 L.
 class UnitNodes {
  public:
-  explicit UnitNodes(Index length) : length_(length) {
+  explicit UnitNodes(Index length, bool between = false) : length_(length), between_(between) {
     const Index padded = (count() + 63) / 64 * 64;  // whole tiles of any scalar; the last node again
     for (Index l = 0; l < padded; ++l) {
       const double half = angle(std::min(l, count() - 1)) / 2;
       sine_.push_back(std::sin(half));
-      cosine_.push_back(2 * l >= length ? end_cosine() : std::cos(half));
+      cosine_.push_back(at_end(std::min(l, count() - 1)) ? 0 : std::cos(half));
     }
     single_sine_.assign(sine_.begin(), sine_.end());
     single_cosine_.assign(cosine_.begin(), cosine_.end());
   }
 
   Index length() const { return length_; }
-  Index count() const { return length_ / 2 + 1; }
-  double angle(Index l) const { return 2 * std::numbers::pi * static_cast<double>(l) / static_cast<double>(length_); }
+  Index count() const { return between_ ? (length_ + 1) / 2 : length_ / 2 + 1; }
+  double angle(Index l) const { return (static_cast<double>(l) + offset()) * step(); }
+  /// The node closest to an angle in [0, pi].
+  Index closest(double angle) const {
+    return std::clamp<Index>(static_cast<Index>(std::lround(angle / step() - offset())), 0, count() - 1);
+  }
   template <class T>
   const T* half_sine() const {
     if constexpr (sizeof(T) == 4) return single_sine_.data();
@@ -55,10 +60,13 @@ class UnitNodes {
   }
 
  private:
-  /// Of the last node: exactly 0 at z = -1.
-  double end_cosine() const { return length_ % 2 == 0 ? 0 : std::cos(angle(count() - 1) / 2); }
+  double offset() const { return between_ ? 0.5 : 0; }
+  double step() const { return 2 * std::numbers::pi / static_cast<double>(length_); }
+  /// z = -1, where the cosine is exactly 0.
+  bool at_end(Index l) const { return 2 * l + (between_ ? 1 : 0) == length_; }
 
   Index length_;
+  bool between_;
   AlignedVector<double> sine_, cosine_;
   AlignedVector<float> single_sine_, single_cosine_;
 };
@@ -73,10 +81,8 @@ struct Resonance {
 template <class Real>
 Resonance resonance(const DplrChannel<Real>& channel, const UnitNodes& nodes, Index n) {
   const std::complex<double> pole = channel.poles[n];
-  const double step = 2 * std::numbers::pi / static_cast<double>(nodes.length());
-  const double angle = 2 * std::atan(channel.dt / 2 * std::abs(pole.imag()));
   Resonance result;
-  result.node = std::min(nodes.count() - 1, static_cast<Index>(std::lround(angle / step)));
+  result.node = nodes.closest(2 * std::atan(channel.dt / 2 * std::abs(pole.imag())));
   const double sigma = 2 * nodes.half_sine<double>()[result.node];
   const double kappa = channel.dt * nodes.half_cosine<double>()[result.node];
   const double delta = std::hypot(kappa * pole.real(), sigma - kappa * std::abs(pole.imag()));

@@ -2,106 +2,166 @@
 // Copyright (c) 2026 the tessera authors
 #pragma once
 
-// The correction of an output row to the first L taps, c (I - A^L), its inverse and its gradients. With E_s = I - A^s,
+// What the first L taps leave of the rows and columns of a sampled system, C (I - A^L) and (I - A^L) B. With
+// E_s = I - A^s,
 //
-//   E_2s = E_s (2 I - E_s),    c E_(k+s) = c E_k + (c - c E_k) E_s:
+//   E_(k+s) x = E_k x + E_s (x - E_k x),    E_2s = E_s (2 I - E_s)
 //
-// A is squared, in this form, until what is left of L is at most its order n, and the row then takes so many steps:
-// n^3 log(L / n) + n^3 or so. E_1 is accurate for any dt, and so is the result. With Re Lambda <= 0 and the bilinear
-// rule no power of A lengthens a vector: roundings add up and do not grow.
+// and E_1 is accurate for any dt, hence so are the results. Short lengths are walked through, O(m L): a column takes
+// the step of the recurrence, x - x' = s 2 Re(w x) - change x, and so does a row, with s and w exchanged. For long ones
+// the dense matrix is squared until what is left of L is at most its order n: n^3 log(L / n) + n^3 or so. With Re
+// Lambda <= 0 and the bilinear rule no power of A lengthens a vector: roundings add up and do not grow.
 
+#include <algorithm>
+#include <cmath>
+#include <complex>
+#include <cstddef>
 #include <utility>
 #include <vector>
 
 #include <Eigen/Core>
 #include <Eigen/LU>
 
+#include <tessera/core/aligned_vector.hpp>
 #include <tessera/core/execution.hpp>
 #include <tessera/core/isa.hpp>
+#include <tessera/core/simd.hpp>
 #include <tessera/ssm/detail/dplr_channel.hpp>
 
 namespace tessera::inline TESSERA_ISA {
 namespace detail {
 
+/// E_L x by L steps. Lanes are modes.
 template <class Real>
-class RowPower {
+class StepWalk {
  public:
-  using Row = RealRow<Real>;
-  using Matrix = RealMatrix<Real>;
+  using Column = ComplexColumn<Real>;
+  using Matrix = ComplexMatrix<Real>;
+  static constexpr Index lanes = simd::lanes<Real>;
 
-  /// `change` is E_1.
-  RowPower(Matrix change, Index exponent) : exponent_(exponent), vanished_(change.size() == 0) {
-    squares_.push_back(std::move(change));
-    while (!vanished_ && left_over() > squares_[0].rows()) {
-      const Matrix& last = squares_.back();
-      vanished_ = power(levels()).cwiseAbs().maxCoeff() < 1e-10;  // the square of this is below rounding
-      if (!vanished_) squares_.push_back(2 * last - last * last);
+  /// x' = x + change x - sum over j of (column j of `out`) 2 Re(row j of `in` x).
+  StepWalk(const Column& change, const Matrix& out, const Matrix& in)
+      : modes_(change.size()), rank_(out.cols()), pitch_((modes_ + lanes - 1) / lanes * lanes) {
+    coefficients_.resize(static_cast<std::size_t>((2 + 4 * rank_) * pitch_));
+    probes_.resize(static_cast<std::size_t>(rank_));
+    for (Index n = 0; n < modes_; ++n) {
+      place(coefficients_, 0, -change[n], n);
+      for (Index j = 0; j < rank_; ++j) {
+        place(coefficients_, 2 + 4 * j, out(n, j), n);
+        place(coefficients_, 4 + 4 * j, Real(2) * std::conj(in(j, n)), n);
+      }
     }
   }
 
-  /// Whether A^L is below rounding.
-  bool vanished() const { return vanished_; }
-
-  /// c E_L.
-  Row times(const Row& c) const {
-    if (vanished_) return c;
-    Row result = Row::Zero(c.size());
-    for_steps([&](Index i) { result += ((c - result) * square(i)).eval(); });
-    return result;
-  }
-  /// c E_L^T.
-  Row times_transposed(const Row& c) const {
-    if (vanished_) return c;
-    Row result = Row::Zero(c.size());
-    for_steps([&](Index i) { result += ((c - result) * square(i).transpose()).eval(); });
-    return result;
-  }
-
-  /// From `above`, the gradient of c E_L, that of A.
-  Matrix backward(Row c, const Row& above) const {
-    const Index n = c.size(), repeats = left_over();
-    if (vanished_) return Matrix::Zero(n, n);
-    std::vector<Row> before(squares_.size());  // c before it meets power i
-    for (Index i = 0; i < levels(); ++i) {
-      before[static_cast<std::size_t>(i)] = c;
-      if (has_bit(i)) c -= (c * square(i)).eval();
+  Column less_power(const Column& x, Index exponent) {
+    state_.assign(static_cast<std::size_t>(4 * pitch_), Real(0));
+    for (Index n = 0; n < modes_; ++n) place(state_, 0, x[n], n);
+    add_up();
+    const Real negligible = largest() * Real(1e-30);
+    for (Index t = 0; t < exponent; ++t) {
+      if (t % 128 == 127 && largest() <= negligible) break;  // what would still leave is below rounding
+      step();
+      add_up();
     }
-    Row gradient = -above;
-    Matrix left(repeats, n), right(repeats, n);
-    for (Index i = 0; i < repeats; ++i) {
-      left.row(i) = c;
-      c -= (c * squares_.back()).eval();
-    }
-    for (Index i = repeats - 1; i >= 0; --i) {
-      right.row(i) = gradient;
-      gradient -= (gradient * squares_.back().transpose()).eval();
-    }
-    Matrix result = left.transpose() * right;
-    for (Index i = levels() - 1; i >= 0; --i) {
-      const Matrix transposed = power(i).transpose();
-      result = (transposed * result + result * transposed).eval();
-      if (!has_bit(i)) continue;
-      result.noalias() += before[static_cast<std::size_t>(i)].transpose() * gradient;
-      gradient = (gradient * transposed).eval();
-    }
+    Column result(modes_);
+    for (Index n = 0; n < modes_; ++n) result[n] = {at(state_, 2, n), at(state_, 3, n)};
     return result;
   }
 
  private:
-  /// Squarings done, and how often the last power is taken after the bits below.
-  Index levels() const { return static_cast<Index>(squares_.size()) - 1; }
-  Index left_over() const { return exponent_ >> levels(); }
-  bool has_bit(Index i) const { return (exponent_ >> i) % 2 != 0; }
-  /// E_s, s = 2^i, and A^s.
-  const Matrix& square(Index i) const { return squares_[static_cast<std::size_t>(i)]; }
-  Matrix power(Index i) const { return Matrix::Identity(square(i).rows(), square(i).cols()) - square(i); }
+  using Vector = simd::Vec<Real>;
+  using Values = AlignedVector<Real>;
 
-  template <class Body>
-  void for_steps(Body&& body) const {
-    for (Index i = 0; i < levels(); ++i) {
-      if (has_bit(i)) body(i);
+  void place(Values& values, Index row, std::complex<Real> value, Index n) {
+    at(values, row, n) = value.real();
+    at(values, row + 1, n) = value.imag();
+  }
+  Real& at(Values& values, Index row, Index n) { return values[static_cast<std::size_t>(row * pitch_ + n)]; }
+  Vector coefficient(Index row, Index n) const { return simd::load(coefficients_.data() + row * pitch_ + n); }
+
+  Real largest() const {
+    Real size = 0;
+    for (Index i = 0; i < 2 * pitch_; ++i) size = std::max(size, std::abs(state_[static_cast<std::size_t>(i)]));
+    return size;
+  }
+
+  /// What leaves x goes to the result.
+  void step() {
+    Real* re = state_.data();
+    for (Index n = 0; n < pitch_; n += lanes) {
+      Real *const x = re + n, *const y = x + pitch_, *const to = y + pitch_, *const ito = to + pitch_;
+      const Vector a = simd::load(x), b = simd::load(y), c = coefficient(0, n), d = coefficient(1, n);
+      Vector leave = simd::multiply_add(c, a, -(d * b)), ileave = simd::multiply_add(c, b, d * a);
+      for (Index j = 0; j < rank_; ++j) {
+        const Vector probe = simd::broadcast(probes_[static_cast<std::size_t>(j)]);
+        leave = simd::multiply_add(coefficient(2 + 4 * j, n), probe, leave);
+        ileave = simd::multiply_add(coefficient(3 + 4 * j, n), probe, ileave);
+      }
+      simd::store(x, a - leave);
+      simd::store(y, b - ileave);
+      simd::store(to, simd::load(to) + leave);
+      simd::store(ito, simd::load(ito) + ileave);
     }
-    for (Index i = 0; i < left_over(); ++i) body(levels());
+  }
+
+  /// 2 Re(w_j x).
+  void add_up() {
+    for (Index j = 0; j < rank_; ++j) {
+      Vector sum[4] = {};
+      for (Index n = 0; n < pitch_; n += lanes) {
+        const Index odd = n / lanes % 2;
+        const Vector re = simd::load(state_.data() + n), im = simd::load(state_.data() + pitch_ + n);
+        sum[2 * odd] = simd::multiply_add(coefficient(4 + 4 * j, n), re, sum[2 * odd]);
+        sum[2 * odd + 1] = simd::multiply_add(coefficient(5 + 4 * j, n), im, sum[2 * odd + 1]);
+      }
+      probes_[static_cast<std::size_t>(j)] = simd::reduce_add((sum[0] + sum[1]) + (sum[2] + sum[3]));
+    }
+  }
+
+  Index modes_, rank_, pitch_;
+  Values coefficients_;  // real and imaginary parts: -change, and of each j those of s and w
+  Values state_;         // x, and what has left it
+  Values probes_;
+};
+
+/// E_s for s a power of two, as far as an exponent needs.
+template <class Real>
+class Squares {
+ public:
+  using Matrix = RealMatrix<Real>;
+
+  /// `change` is E_1.
+  Squares(Matrix change, Index exponent) : exponent_(exponent), vanished_(change.size() == 0) {
+    squares_.push_back(std::move(change));
+    while (!vanished_ && left_over() > squares_[0].rows()) {
+      const Matrix& last = squares_.back();
+      const Matrix power = Matrix::Identity(last.rows(), last.cols()) - last;
+      vanished_ = power.cwiseAbs().maxCoeff() < 1e-10;  // the square of this is below rounding
+      if (!vanished_) squares_.push_back(2 * last - last * last);
+    }
+  }
+
+  /// E_L x for a column, x E_L for a row.
+  RealColumn<Real> apply(const RealColumn<Real>& x) const {
+    return walk(x, [](const Matrix& square, const RealColumn<Real>& rest) { return (square * rest).eval(); });
+  }
+  RealRow<Real> apply(const RealRow<Real>& x) const {
+    return walk(x, [](const Matrix& square, const RealRow<Real>& rest) { return (rest * square).eval(); });
+  }
+
+ private:
+  /// How often the last power is taken after the bits below.
+  Index left_over() const { return exponent_ >> (squares_.size() - 1); }
+
+  template <class Vector, class Times>
+  Vector walk(const Vector& x, Times&& times) const {
+    if (vanished_) return x;
+    Vector result = Vector::Zero(x.size());
+    for (std::size_t i = 0; i + 1 < squares_.size(); ++i) {
+      if ((exponent_ >> i) % 2 != 0) result += times(squares_[i], x - result);
+    }
+    for (Index i = 0; i < left_over(); ++i) result += times(squares_.back(), x - result);
+    return result;
   }
 
   Index exponent_;
@@ -109,30 +169,36 @@ class RowPower {
   std::vector<Matrix> squares_;
 };
 
-/// C (I - A^L) of the sampled system.
+/// C (I - A^L) and (I - A^L) B; of the continuous system's B, which differs by a matrix that commutes with A.
 template <class Real>
-ComplexColumn<Real> truncate_output(const DplrChannel<Real>& channel, Index length) {
-  const RowPower<Real> power(DplrStep<Real>(channel).dense_change(), length);
-  return complex_row<Real>(power.times(real_row(channel.output)));
-}
+struct TruncatedEnds {
+  ComplexColumn<Real> output;
+  ComplexColumn<Real> input;  // only on request
 
-/// From the gradient of truncate_output, in the place of the output's, that of the output, and those of Lambda and P,
-/// added to `gradient`'s.
-template <class Real>
-void truncate_output_backward(const DplrChannel<Real>& channel, Index length, DplrChannel<Real>& gradient) {
-  const RowPower<Real> power(DplrStep<Real>(channel).dense_change(), length);
-  const RealRow<Real> above = real_row_gradient(gradient.output);
-  gradient.output = complex_row_gradient<Real>(power.times_transposed(above));
-  if (power.vanished()) return;
-  const RealColumn<Real> none = RealColumn<Real>::Zero(2 * channel.modes());
-  add_step_gradient<Real>(channel, power.backward(real_row(channel.output), above), none, gradient);
-}
+  TruncatedEnds(const DplrChannel<Real>& channel, Index length, bool with_input) {
+    const DplrStep<Real> step(channel);
+    const Index m = channel.modes(), n = 2 * m;
+    if (length <= 2 * n * n) {  // about where both cost the same
+      output = StepWalk<Real>(step.change, step.probe.transpose(), step.shift.transpose())
+                   .less_power(channel.output, length);
+      if (with_input) input = StepWalk<Real>(step.change, step.shift, step.probe).less_power(channel.input, length);
+      return;
+    }
+    const Squares<Real> squares(step.dense_change(), length);
+    output = complex_row<Real>(squares.apply(real_row(channel.output)));
+    if (!with_input) return;
+    const RealColumn<Real> column = squares.apply(real_column(channel.input));
+    input.resize(m);
+    input.real() = column.head(m);
+    input.imag() = column.tail(m);
+  }
+};
 
 /// The C of which `channel`'s output is C (I - A^L), and the condition of I - A^L.
 template <class Real>
 std::pair<ComplexColumn<Real>, double> restore_output(const DplrChannel<Real>& channel, Index length) {
-  RealMatrix<Real> change = DplrStep<Real>(channel).dense_change(),
-                   all = RealMatrix<Real>::Zero(change.rows(), change.cols());
+  RealMatrix<Real> change = DplrStep<Real>(channel).dense_change();
+  RealMatrix<Real> all = RealMatrix<Real>::Zero(change.rows(), change.cols());
   for (Index rest = length; rest > 0; rest /= 2) {
     if (rest % 2 != 0) all = (all + change - all * change).eval();  // E_(k+s) = E_k + E_s - E_k E_s
     if (rest > 1) change = (2 * change - change * change).eval();
