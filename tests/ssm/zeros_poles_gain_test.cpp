@@ -180,11 +180,10 @@ TEST_CASE("states have zeros where their system does", "[conversion]") {
       CHECK(made.certificate.residual < 1e-8);  // the condition of t, up to 1e4, squared at worst
     }
   }
-  // The zeros of LegS are known: with C = e_n they are 0 ... n - 1, and with order n + 1 under the bilinear rule
-  // (1 + s dt / 2) / (1 - s dt / 2) of these, and -1, which the rule puts at infinity.
+  // With C = e_n of order n + 1, LegS has the zeros 0 ... n - 1 and the poles -1 ... -(n + 1); the bilinear rule takes s
+  // to (1 + s dt / 2) / (1 - s dt / 2).
   const double dt = 0.1;
   StateSpaceForm legs = bilinear_legs(5, dt);
-  // S4's rule keeps C: H(z) = z^-1 dt (I - dt/2 A)^-1 ... has the zero at -1 left out, and one at infinity.
   legs.c.setZero();
   legs.c[4] = 1;
   legs.skip = 0;

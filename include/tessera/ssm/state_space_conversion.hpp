@@ -6,8 +6,7 @@
 //
 //   to modes      A = V P V^-1: residues (C V)_i (V^-1 B)_i, poles the diagonal of P. Condition
 //                 |V|_F |V^-1|_F / n with columns of norm 1: the root mean square of the eigenvalues' condition
-//                 numbers, 1 for a normal matrix (J. W. Demmel, The componentwise distance to the nearest singular
-//                 matrix, 1992)
+//                 numbers, 1 for a normal matrix
 //   to a quotient the characteristic polynomial of a Hessenberg matrix by its recurrence, in long double (R. Rehman and
 //                 I. C. F. Ipsen, Computing characteristic polynomials from eigenvalues, 2011, section 2: La Budde),
 //                 and b_i = sum over j < i of a_j h[i - j], of the Markov parameters h[t] = C A^(t-1) B
