@@ -35,7 +35,7 @@ def main():
     again = json.loads((folder / "summary.json").read_text())
     assert before == [(run["rmse"], run["curve"]) for run in again["runs"]]
 
-    fail("below the length", program, "--length", 100, "--delay", 100, "--orders", "8", "--output", folder)
+    fail("less than the length", program, "--length", 100, "--delay", 100, "--orders", "8", "--output", folder)
     fail("below the length", program, "--length", 100, "--delay", 10, "--orders", "100", "--output", folder)
     fail("--steps", program, "--steps", 0)
 
