@@ -180,8 +180,8 @@ TEST_CASE("states have zeros where their system does", "[conversion]") {
       CHECK(made.certificate.residual < 1e-8);  // the condition of t, up to 1e4, squared at worst
     }
   }
-  // With C = e_n of order n + 1, LegS has the zeros 0 ... n - 1 and the poles -1 ... -(n + 1); the bilinear rule takes s
-  // to (1 + s dt / 2) / (1 - s dt / 2).
+  // With C = e_n of order n + 1, LegS has the zeros 0 ... n - 1 and the poles -1 ... -(n + 1); the bilinear rule takes
+  // s to (1 + s dt / 2) / (1 - s dt / 2).
   const double dt = 0.1;
   StateSpaceForm legs = bilinear_legs(5, dt);
   legs.c.setZero();
